@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every NETRING_* variable, in one table: name, type, range, default, one line of help (config.c).
+ *
+ * Who wins: environment > profile > what the program asked for through pcap_set_* > default. A struct config remembers for each variable
+ * where its value came from. It owns no memory: strings point into the environment.
+ *
+ * Thread safety: pure functions on the caller's struct, but getenv: call while no other thread changes the environment.
+ */
+#ifndef NETRING_CONFIG_H
+#define NETRING_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "log.h"
+
+enum config_source {
+	CONFIG_FROM_DEFAULT,
+	CONFIG_FROM_PROGRAM,
+	CONFIG_FROM_PROFILE,
+	CONFIG_FROM_ENVIRONMENT,
+};
+
+/* The index of a variable in the table; the order is the order in which they are listed to people. */
+enum config_id {
+	CONFIG_BACKEND,
+	CONFIG_PROFILE,
+	CONFIG_BLOCK_SIZE,
+	CONFIG_BLOCK_COUNT,
+	CONFIG_RING_SIZE,
+	CONFIG_FRAME_SIZE,
+	CONFIG_BLOCK_TIMEOUT_MS,
+	CONFIG_FILL_RXHASH,
+	CONFIG_IGNORE_OUTGOING,
+	CONFIG_BUSY_POLL_US,
+	CONFIG_LOCK_MEMORY,
+	CONFIG_SNAPLEN,
+	CONFIG_PROMISC,
+	CONFIG_TIMESTAMP,
+	CONFIG_STRICT,
+	CONFIG_LOG,
+	CONFIG_LOG_FILE,
+	CONFIG_COUNT
+};
+
+enum config_backend { BACKEND_AUTO, BACKEND_PACKET, BACKEND_LIBPCAP };
+
+struct config {
+	/* Numbers, booleans (0, 1) and choices (index into the variable's list of words), indexed by enum config_id. */
+	uint64_t value[CONFIG_COUNT];
+	const char *text[CONFIG_COUNT];		/* strings (LOG_FILE); NULL if unset */
+	enum config_source source[CONFIG_COUNT];
+};
+
+enum config_type {
+	CONFIG_TYPE_NUMBER,	/* decimal digits only */
+	CONFIG_TYPE_SIZE,	/* bytes; a suffix K, M or G (powers of 1024, either case) is allowed */
+	CONFIG_TYPE_BOOL,	/* 0/1/yes/no/true/false/on/off, any case */
+	CONFIG_TYPE_CHOICE,	/* one of words, any case */
+	CONFIG_TYPE_STRING,	/* not empty */
+};
+
+struct config_variable {
+	const char *name;		/* "NETRING_BLOCK_SIZE" */
+	enum config_type type;
+	uint64_t minimum, maximum;	/* NUMBER and SIZE; inclusive */
+	uint64_t initial;		/* the default; for a CHOICE the index of the word */
+	const char *const *words;	/* CHOICE: NULL-terminated */
+	const char *unset;		/* what people are shown while nothing sets it ("as the program asks"), or NULL to show initial */
+	const char *help;		/* one line, no full stop */
+};
+
+/* The table itself: CONFIG_COUNT entries, indexed by enum config_id. */
+extern const struct config_variable config_variables[CONFIG_COUNT];
+
+/* Every variable at its default, source CONFIG_FROM_DEFAULT. */
+void config_init(struct config *config);
+
+/*
+ * What the program asked for: below profile and environment, above the default. Call before config_load.
+ */
+void config_set_by_program(struct config *config, enum config_id id, uint64_t value);
+
+/*
+ * Read the profile and the environment over what is set. In set-uid programs (secure_getenv) the environment is ignored.
+ * Fails with -EINVAL and "NETRING_X=VALUE: what is allowed"; checks also what no single variable can tell: block size not a multiple of the
+ * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block. config is then unchanged.
+ * An empty value is an error like any other.
+ */
+int config_load(struct config *config, struct error *error);
+
+/* Parse one value as the variable's type says and store it with the given source. -EINVAL as above. */
+int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct error *error);
+
+/* True if somebody but the default decided: program, profile or environment. */
+static inline bool config_is_set(const struct config *config, enum config_id id)
+{
+	return config->source[id] != CONFIG_FROM_DEFAULT;
+}
+
+/* The value as a person would write it ("4M", "yes", "packet"), into buffer; returns buffer. */
+const char *config_format(const struct config *config, enum config_id id, char *buffer, size_t size);
+
+/*
+ * Warn once per process about every NETRING_* name in the environment that is not in the table, with the nearest name if one is near
+ * ("unknown variable NETRING_BLOKC_SIZE, did you mean NETRING_BLOCK_SIZE?"). With strict, the first such name is -EINVAL instead.
+ */
+int config_check_names(const struct log *log, bool strict, struct error *error);
+
+#endif
