@@ -76,7 +76,7 @@ int shim_find(struct shim *shim, const char *folder, struct error *error)
 	snprintf(shim->folder, sizeof(shim->folder), "%s", resolved);
 	snprintf(shim->library, sizeof(shim->library), "%s/%s", resolved, NETRING_PCAP_SONAME);
 	if (access(shim->library, R_OK) != 0)
-		return error_errno(error, errno, "cannot use %s (-L DIR says where netring's %s is)", shim->library, NETRING_PCAP_SONAME);
+		return error_set(error, errno, "cannot use %s: %s; -L DIR names the folder of netring's library", shim->library, strerror(errno));
 	return 0;
 }
 
