@@ -76,6 +76,12 @@ struct config_variable {
 /* The table itself: CONFIG_COUNT entries, indexed by enum config_id. */
 extern const struct config_variable config_variables[CONFIG_COUNT];
 
+/* The index of the variable with this name ("NETRING_BLOCK_SIZE"), or -ENOENT with "unknown variable …, did you mean …?". */
+int config_find(const char *name, struct error *error);
+
+/* What the variable accepts, for people ("4K..1G, a multiple of the page size"), into buffer; returns buffer. */
+const char *config_allowed(enum config_id id, char *buffer, size_t size);
+
 /* Every variable at its default, source CONFIG_FROM_DEFAULT. */
 void config_init(struct config *config);
 

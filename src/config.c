@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every NETRING_* variable, in one table, and the profiles, in another.
+ *
+ * Loading works on a copy: profile first, then the environment over it, then the checks that need several values at once. Only a copy that
+ * passed all of it replaces the caller's struct.
+ */
+#define _GNU_SOURCE 1 /* secure_getenv */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "nearest.h"
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+
+#define PREFIX "NETRING_"
+#define PREFIX_LENGTH (sizeof(PREFIX) - 1)
+
+/* The test suite's own variables live beside ours in the environment of every program that it starts. */
+#define TESTS_PREFIX PREFIX "TESTS_"
+
+#define BLOCKS_MAX 65536
+#define RING_MAX (64 * GIB)
+
+/* TPACKET_ALIGNMENT: the kernel refuses frames that are not a multiple of it. */
+#define FRAME_ALIGNMENT 16
+
+/* So much of a bad value is repeated in a sentence; pcap's error buffer has 256 bytes for all of it. */
+#define SHOWN_MAX 40
+
+static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
+static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
+static const char *const auto_yes_no[] = { "auto", "yes", "no", NULL };
+/* The index of each word is the value of its PCAP_TSTAMP_*. */
+static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
+/* The index of each word is its enum log_level. */
+static const char *const log_levels[] = { "off", "error", "warn", "info", "debug", NULL };
+
+static const char as_the_program_asks[] = "as the program asks";
+
+const struct config_variable config_variables[CONFIG_COUNT] = {
+	[CONFIG_BACKEND] = {
+		.name = "NETRING_BACKEND", .type = CONFIG_TYPE_CHOICE, .words = backends, .initial = BACKEND_AUTO,
+		.help = "who captures: auto is packet, the packet ring; libpcap leaves all to the embedded libpcap",
+	},
+	[CONFIG_PROFILE] = {
+		.name = "NETRING_PROFILE", .type = CONFIG_TYPE_CHOICE, .words = profiles, .unset = "none",
+		.help = "a set of values for the ring, taken where no variable says otherwise",
+	},
+	[CONFIG_BLOCK_SIZE] = {
+		.name = "NETRING_BLOCK_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = GIB, .initial = 4 * MIB,
+		.help = "size of one ring block",
+	},
+	[CONFIG_BLOCK_COUNT] = {
+		.name = "NETRING_BLOCK_COUNT", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = BLOCKS_MAX, .initial = 64,
+		.help = "number of ring blocks",
+	},
+	[CONFIG_RING_SIZE] = {
+		.name = "NETRING_RING_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = RING_MAX,
+		.unset = "block size x block count",
+		.help = "size of the whole ring, instead of the number of blocks",
+	},
+	[CONFIG_FRAME_SIZE] = {
+		.name = "NETRING_FRAME_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 128, .maximum = GIB, .initial = 2 * KIB,
+		.unset = "2K; in immediate mode from MTU and snaplen",
+		.help = "immediate mode: slot of one packet and its header; else the largest frame a block must hold",
+	},
+	[CONFIG_BLOCK_TIMEOUT_MS] = {
+		.name = "NETRING_BLOCK_TIMEOUT_MS", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 3600000, .initial = 60,
+		.unset = "as the program asks, 60 if it asks for 0",
+		.help = "milliseconds after which a block is delivered though it is not full",
+	},
+	[CONFIG_FILL_RXHASH] = {
+		.name = "NETRING_FILL_RXHASH", .type = CONFIG_TYPE_BOOL,
+		.help = "have the kernel compute the receive hash of each packet",
+	},
+	[CONFIG_IGNORE_OUTGOING] = {
+		.name = "NETRING_IGNORE_OUTGOING", .type = CONFIG_TYPE_BOOL,
+		.help = "do not capture what this host sends",
+	},
+	[CONFIG_BUSY_POLL_US] = {
+		.name = "NETRING_BUSY_POLL_US", .type = CONFIG_TYPE_NUMBER, .maximum = 1000000,
+		.help = "microseconds for which the reader spins on the ring before it sleeps",
+	},
+	[CONFIG_LOCK_MEMORY] = {
+		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_CHOICE, .words = auto_yes_no,
+		.help = "lock the ring in memory; auto: if the process may",
+	},
+	[CONFIG_SNAPLEN] = {
+		.name = "NETRING_SNAPLEN", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 262144, .unset = as_the_program_asks,
+		.help = "bytes kept of each packet",
+	},
+	[CONFIG_PROMISC] = {
+		.name = "NETRING_PROMISC", .type = CONFIG_TYPE_BOOL, .unset = as_the_program_asks,
+		.help = "promiscuous mode",
+	},
+	[CONFIG_TIMESTAMP] = {
+		.name = "NETRING_TIMESTAMP", .type = CONFIG_TYPE_CHOICE, .words = timestamps, .unset = as_the_program_asks,
+		.help = "time-stamp type, by libpcap's names",
+	},
+	[CONFIG_STRICT] = {
+		.name = "NETRING_STRICT", .type = CONFIG_TYPE_BOOL,
+		.help = "turn every fallback into an error",
+	},
+	[CONFIG_LOG] = {
+		.name = "NETRING_LOG", .type = CONFIG_TYPE_CHOICE, .words = log_levels, .initial = LOG_WARN,
+		.help = "how much netring says",
+	},
+	[CONFIG_LOG_FILE] = {
+		.name = "NETRING_LOG_FILE", .type = CONFIG_TYPE_STRING, .unset = "stderr",
+		.help = "file to which log lines are appended",
+	},
+};
+
+/*
+ * What each profile sets, indexed like its words. The default profile leaves FRAME_SIZE alone although it has a default: set, it would cut
+ * packets of interfaces with a large MTU in immediate mode.
+ */
+static const struct {
+	unsigned int profile;
+	enum config_id id;
+	uint64_t value;
+} profile_values[] = {
+	{ 0, CONFIG_BLOCK_SIZE, 4 * MIB },   { 0, CONFIG_BLOCK_COUNT, 64 },  { 0, CONFIG_BLOCK_TIMEOUT_MS, 60 },
+	{ 1, CONFIG_BLOCK_SIZE, 4 * MIB },   { 1, CONFIG_BLOCK_COUNT, 256 }, { 1, CONFIG_BLOCK_TIMEOUT_MS, 60 },
+	{ 2, CONFIG_BLOCK_SIZE, 256 * KIB }, { 2, CONFIG_BLOCK_COUNT, 64 },  { 2, CONFIG_BLOCK_TIMEOUT_MS, 1 },
+	{ 2, CONFIG_BUSY_POLL_US, 50 },
+	{ 3, CONFIG_BLOCK_SIZE, MIB },       { 3, CONFIG_BLOCK_COUNT, 16 },  { 3, CONFIG_BLOCK_TIMEOUT_MS, 100 },
+	{ 4, CONFIG_BLOCK_SIZE, 4 * MIB },   { 4, CONFIG_BLOCK_COUNT, 64 },  { 4, CONFIG_BLOCK_TIMEOUT_MS, 60 },
+	{ 4, CONFIG_FRAME_SIZE, 64 * KIB },
+};
+
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The value must be a multiple of this. */
+static uint64_t granularity(enum config_id id)
+{
+	switch (id) {
+	case CONFIG_BLOCK_SIZE:
+		return page_size();
+	case CONFIG_FRAME_SIZE:
+		return FRAME_ALIGNMENT;
+	default:
+		return 1;
+	}
+}
+
+/* Writing for people */
+
+static const char *format_size(uint64_t bytes, char *buffer, size_t size)
+{
+	static const char suffixes[] = "\0KMG";
+	size_t i = 0;
+
+	while (i < 3 && bytes != 0 && bytes % KIB == 0) {
+		bytes /= KIB;
+		i++;
+	}
+	snprintf(buffer, size, "%" PRIu64 "%.1s", bytes, &suffixes[i]);
+	return buffer;
+}
+
+static void join_words(const char *const *words, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; words[i] && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", words[i]);
+}
+
+const char *config_allowed(enum config_id id, char *buffer, size_t size)
+{
+	const struct config_variable *variable = &config_variables[id];
+	char least[24], most[24];
+
+	switch (variable->type) {
+	case CONFIG_TYPE_NUMBER:
+		snprintf(buffer, size, "%" PRIu64 "..%" PRIu64, variable->minimum, variable->maximum);
+		break;
+	case CONFIG_TYPE_SIZE:
+		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
+			 format_size(variable->maximum, most, sizeof(most)),
+			 id == CONFIG_BLOCK_SIZE ? ", a multiple of the page size" :
+			 id == CONFIG_FRAME_SIZE ? ", a multiple of 16" : "");
+		break;
+	case CONFIG_TYPE_BOOL:
+		snprintf(buffer, size, "0, 1, no, yes, false, true, off, on");
+		break;
+	case CONFIG_TYPE_CHOICE:
+		join_words(variable->words, buffer, size);
+		break;
+	case CONFIG_TYPE_STRING:
+		snprintf(buffer, size, "a path");
+		break;
+	}
+	return buffer;
+}
+
+const char *config_format(const struct config *config, enum config_id id, char *buffer, size_t size)
+{
+	const struct config_variable *variable = &config_variables[id];
+	uint64_t value = config->value[id];
+
+	if (variable->unset && !config_is_set(config, id)) {
+		snprintf(buffer, size, "%s", variable->unset);
+		return buffer;
+	}
+	switch (variable->type) {
+	case CONFIG_TYPE_NUMBER:
+		snprintf(buffer, size, "%" PRIu64, value);
+		break;
+	case CONFIG_TYPE_SIZE:
+		return format_size(value, buffer, size);
+	case CONFIG_TYPE_BOOL:
+		snprintf(buffer, size, "%s", value ? "yes" : "no");
+		break;
+	case CONFIG_TYPE_CHOICE:
+		snprintf(buffer, size, "%s", variable->words[value]);
+		break;
+	case CONFIG_TYPE_STRING:
+		snprintf(buffer, size, "%s", config->text[id]);
+		break;
+	}
+	return buffer;
+}
+
+/* A bad value as it may be shown in one line: cut, and without anything that moves a terminal's cursor. */
+static const char *shown(const char *text, char *buffer)
+{
+	size_t i;
+
+	for (i = 0; text[i] && i < SHOWN_MAX; i++)
+		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+	strcpy(buffer + i, text[i] ? "..." : "");
+	return buffer;
+}
+
+/* Reading */
+
+/* -EINVAL if there is anything but digits (and for a size one suffix), -ERANGE if 64 bits do not hold it. */
+static int read_digits(const char *text, bool suffix_allowed, uint64_t *value)
+{
+	uint64_t number = 0;
+	unsigned int shift = 0;
+	const char *at;
+
+	for (at = text; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
+			return -ERANGE;
+	if (at == text)
+		return -EINVAL;
+	if (suffix_allowed && *at) {
+		switch (*at++) {
+		case 'k': case 'K': shift = 10; break;
+		case 'm': case 'M': shift = 20; break;
+		case 'g': case 'G': shift = 30; break;
+		default: return -EINVAL;
+		}
+	}
+	if (*at)
+		return -EINVAL;
+	if (number > UINT64_MAX >> shift)
+		return -ERANGE;
+	*value = number << shift;
+	return 0;
+}
+
+/* The index of the word, any case; beginnings of words do not count. */
+static int read_word(const char *text, const char *const *words, uint64_t *value)
+{
+	for (size_t i = 0; words[i]; i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*value = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int read_bool(const char *text, uint64_t *value)
+{
+	/* Odd is yes. */
+	static const char *const words[] = { "0", "1", "no", "yes", "false", "true", "off", "on", NULL };
+	int result = read_word(text, words, value);
+
+	if (result == 0)
+		*value &= 1;
+	return result;
+}
+
+static int refuse(enum config_id id, const char *text, struct error *error)
+{
+	const struct config_variable *variable = &config_variables[id];
+	struct nearest nearest = NEAREST_INIT(text);
+	char value[SHOWN_MAX + 4], allowed[160];
+
+	if (variable->type == CONFIG_TYPE_STRING)
+		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
+	for (size_t i = 0; variable->type == CONFIG_TYPE_CHOICE && variable->words[i]; i++)
+		nearest_offer(&nearest, variable->words[i]);
+	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, shown(text, value),
+			 variable->type == CONFIG_TYPE_NUMBER ? "a number, " :
+			 variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), " : "one of ",
+			 config_allowed(id, allowed, sizeof(allowed)),
+			 nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+}
+
+static int read_value(enum config_id id, const char *text, uint64_t *value)
+{
+	const struct config_variable *variable = &config_variables[id];
+
+	switch (variable->type) {
+	case CONFIG_TYPE_NUMBER:
+	case CONFIG_TYPE_SIZE:
+		if (read_digits(text, variable->type == CONFIG_TYPE_SIZE, value))
+			return -EINVAL;
+		return *value < variable->minimum || *value > variable->maximum || *value % granularity(id) ? -EINVAL : 0;
+	case CONFIG_TYPE_BOOL:
+		return read_bool(text, value);
+	case CONFIG_TYPE_CHOICE:
+		return read_word(text, variable->words, value);
+	case CONFIG_TYPE_STRING:
+		*value = 0;
+		return *text ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct error *error)
+{
+	uint64_t value;
+
+	if (read_value(id, text, &value))
+		return refuse(id, text, error);
+	config->value[id] = value;
+	config->text[id] = config_variables[id].type == CONFIG_TYPE_STRING ? text : NULL;
+	config->source[id] = source;
+	return 0;
+}
+
+void config_init(struct config *config)
+{
+	*config = (struct config){ 0 };
+	for (size_t i = 0; i < CONFIG_COUNT; i++)
+		config->value[i] = config_variables[i].initial;
+}
+
+static void set(struct config *config, enum config_id id, uint64_t value, enum config_source source)
+{
+	config->value[id] = value;
+	config->source[id] = source;
+}
+
+void config_set_by_program(struct config *config, enum config_id id, uint64_t value)
+{
+	set(config, id, value, CONFIG_FROM_PROGRAM);
+}
+
+/* Loading */
+
+static void apply_profile(struct config *config)
+{
+	for (size_t i = 0; i < sizeof(profile_values) / sizeof(profile_values[0]); i++)
+		if (profile_values[i].profile == config->value[CONFIG_PROFILE])
+			set(config, profile_values[i].id, profile_values[i].value, CONFIG_FROM_PROFILE);
+}
+
+static int load_variable(struct config *config, enum config_id id, struct error *error)
+{
+	const char *text = secure_getenv(config_variables[id].name);
+
+	return text ? config_parse(config, id, text, CONFIG_FROM_ENVIRONMENT, error) : 0;
+}
+
+static void unset(struct config *config, enum config_id id)
+{
+	set(config, id, config_variables[id].initial, CONFIG_FROM_DEFAULT);
+}
+
+/* RING_SIZE and BLOCK_COUNT say the same thing: of two that come from different places the stronger one counts. */
+static int settle_ring_size(struct config *config, struct error *error)
+{
+	char text[24];
+
+	if (!config_is_set(config, CONFIG_RING_SIZE) || !config_is_set(config, CONFIG_BLOCK_COUNT))
+		return 0;
+	if (config->source[CONFIG_RING_SIZE] == config->source[CONFIG_BLOCK_COUNT])
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: not allowed together with NETRING_BLOCK_COUNT=%" PRIu64
+				 ", each decides the size of the ring; set one of them",
+				 format_size(config->value[CONFIG_RING_SIZE], text, sizeof(text)), config->value[CONFIG_BLOCK_COUNT]);
+	unset(config, config->source[CONFIG_RING_SIZE] > config->source[CONFIG_BLOCK_COUNT] ? CONFIG_BLOCK_COUNT : CONFIG_RING_SIZE);
+	return 0;
+}
+
+static int check_ring(const struct config *config, struct error *error)
+{
+	uint64_t block = config->value[CONFIG_BLOCK_SIZE], count = config->value[CONFIG_BLOCK_COUNT], ring = config->value[CONFIG_RING_SIZE];
+	char ring_text[24], block_text[24];
+
+	format_size(block, block_text, sizeof(block_text));
+	if (!config_is_set(config, CONFIG_RING_SIZE)) {
+		if (count <= RING_MAX / block)
+			return 0;
+		return error_set(error, EINVAL, "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G",
+				 count, block_text);
+	}
+	/* What the program asks for is made to fit, never refused: it knows nothing of blocks. */
+	if (config->source[CONFIG_RING_SIZE] == CONFIG_FROM_PROGRAM)
+		return 0;
+	format_size(ring, ring_text, sizeof(ring_text));
+	if (ring < block)
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must hold at least one block, NETRING_BLOCK_SIZE=%s", ring_text, block_text);
+	if ((ring - 1) / block + 1 > BLOCKS_MAX)
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s",
+				 ring_text, BLOCKS_MAX, block_text);
+	return 0;
+}
+
+static int check_frame(const struct config *config, struct error *error)
+{
+	uint64_t block = config->value[CONFIG_BLOCK_SIZE], frame = config->value[CONFIG_FRAME_SIZE];
+	char frame_text[24], block_text[24];
+
+	if (frame <= block)
+		return 0;
+	format_size(frame, frame_text, sizeof(frame_text));
+	format_size(block, block_text, sizeof(block_text));
+	/* Name first what the user wrote. */
+	if (config->source[CONFIG_FRAME_SIZE] >= config->source[CONFIG_BLOCK_SIZE])
+		return error_set(error, EINVAL, "NETRING_FRAME_SIZE=%s: must not be larger than a block, NETRING_BLOCK_SIZE=%s", frame_text, block_text);
+	return error_set(error, EINVAL, "NETRING_BLOCK_SIZE=%s: must not be smaller than a frame, NETRING_FRAME_SIZE=%s", block_text, frame_text);
+}
+
+int config_load(struct config *config, struct error *error)
+{
+	struct config loaded = *config;
+	int result;
+
+	result = load_variable(&loaded, CONFIG_PROFILE, error);
+	if (result < 0)
+		return result;
+	if (config_is_set(&loaded, CONFIG_PROFILE))
+		apply_profile(&loaded);
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		result = load_variable(&loaded, i, error);
+		if (result < 0)
+			return result;
+	}
+	result = settle_ring_size(&loaded, error);
+	if (result == 0)
+		result = check_ring(&loaded, error);
+	if (result == 0)
+		result = check_frame(&loaded, error);
+	if (result == 0)
+		*config = loaded;
+	return result;
+}
+
+/* Names */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+int config_find(const char *name, struct error *error)
+{
+	/* The common prefix is no evidence of nearness. */
+	struct nearest nearest = NEAREST_INIT(has_prefix(name, PREFIX) ? name + PREFIX_LENGTH : name);
+	char shown_name[SHOWN_MAX + 4];
+
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		if (strcmp(name, config_variables[i].name) == 0)
+			return (int)i;
+		nearest_offer(&nearest, config_variables[i].name + PREFIX_LENGTH);
+	}
+	return error_set(error, ENOENT, "unknown variable %s%s%s%s", shown(name, shown_name), nearest.best ? ", did you mean " PREFIX : "",
+			 nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+}
+
+/* Whether this "NAME=VALUE" of the environment is meant for us but not in the table; then error says so. */
+static bool is_unknown(const char *entry, struct error *error)
+{
+	char name[128];
+
+	if (!has_prefix(entry, PREFIX) || has_prefix(entry, TESTS_PREFIX))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(entry, "="), entry);
+	return config_find(name, error) < 0;
+}
+
+int config_check_names(const struct log *log, bool strict, struct error *error)
+{
+	static atomic_flag warned = ATOMIC_FLAG_INIT;
+	struct error unknown;
+
+	if (!environ || getauxval(AT_SECURE))
+		return 0;
+	if (!strict && (log->level < LOG_WARN || atomic_flag_test_and_set(&warned)))
+		return 0;
+	for (char **entry = environ; *entry; entry++) {
+		if (!is_unknown(*entry, &unknown))
+			continue;
+		if (strict)
+			return error_set(error, EINVAL, "%s", unknown.text);
+		log_write(log, LOG_WARN, "%s", unknown.text);
+	}
+	return 0;
+}

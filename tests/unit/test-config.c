@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. libcheck forks for each test, so
+ * that what one test puts into the environment ends with it. */
+#define _GNU_SOURCE 1
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "nearest.h"
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define LENGTH(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+/* pcap's error buffer; a sentence must fit with some room for a prefix. */
+#define ERRBUF_SIZE 256
+
+static struct config config;
+static struct error error;
+
+static void setup(void)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++)
+		unsetenv(config_variables[i].name);
+	unsetenv("NETRING_TESTS_REQUIRED");
+	config_init(&config);
+	error.text[0] = '\0';
+}
+
+static void load_with(const char *name, const char *value)
+{
+	setenv(name, value, 1);
+	ck_assert_msg(config_load(&config, &error) == 0, "%s=%s refused: %s", name, value, error.text);
+}
+
+static void ck_refused(const char *name, const char *value)
+{
+	struct config before = config;
+
+	setenv(name, value, 1);
+	ck_assert_msg(config_load(&config, &error) == -EINVAL, "%s=%s accepted", name, value);
+	ck_assert_msg(strstr(error.text, name) == error.text, "text begins with the variable: %s", error.text);
+	ck_assert_uint_lt(strlen(error.text), ERRBUF_SIZE);
+	ck_assert_msg(memcmp(&before, &config, sizeof(config)) == 0, "%s=%s changed the configuration", name, value);
+}
+
+/* Defaults */
+
+START_TEST(test_table_is_complete)
+{
+	char text[256];
+
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		const struct config_variable *variable = &config_variables[i];
+
+		ck_assert_ptr_nonnull(variable->name);
+		ck_assert_int_eq(strncmp(variable->name, "NETRING_", 8), 0);
+		ck_assert_ptr_nonnull(variable->help);
+		ck_assert_int_ne(variable->help[strlen(variable->help) - 1], '.');
+		ck_assert_int_eq(variable->type == CONFIG_TYPE_CHOICE, variable->words != NULL);
+		ck_assert_uint_gt(strlen(config_allowed(i, text, sizeof(text))), 0);
+		ck_assert_int_eq(config_find(variable->name, NULL), (int)i);
+	}
+}
+END_TEST
+
+START_TEST(test_defaults)
+{
+	ck_assert_int_eq(config_load(&config, &error), 0);
+	ck_assert_uint_eq(config.value[CONFIG_BACKEND], BACKEND_AUTO);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_SIZE], 4 * MIB);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_COUNT], 64);
+	ck_assert_uint_eq(config.value[CONFIG_FRAME_SIZE], 2048);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 60);
+	ck_assert_uint_eq(config.value[CONFIG_LOG], LOG_WARN);
+	ck_assert_ptr_null(config.text[CONFIG_LOG_FILE]);
+	for (size_t i = 0; i < CONFIG_COUNT; i++)
+		ck_assert_msg(!config_is_set(&config, i), "%s is set", config_variables[i].name);
+}
+END_TEST
+
+/* Good values */
+
+static const struct {
+	enum config_id id;
+	const char *text;
+	uint64_t value;
+	const char *formatted;
+} good[] = {
+	{ CONFIG_BACKEND, "auto", BACKEND_AUTO, "auto" },
+	{ CONFIG_BACKEND, "packet", BACKEND_PACKET, "packet" },
+	{ CONFIG_BACKEND, "LIBPCAP", BACKEND_LIBPCAP, "libpcap" },
+	{ CONFIG_PROFILE, "jumbo", 4, "jumbo" },
+	{ CONFIG_BLOCK_SIZE, "4096", 4096, "4K" },
+	{ CONFIG_BLOCK_SIZE, "12k", 12 * KIB, "12K" },
+	{ CONFIG_BLOCK_SIZE, "8M", 8 * MIB, "8M" },
+	{ CONFIG_BLOCK_SIZE, "1g", GIB, "1G" },
+	{ CONFIG_BLOCK_COUNT, "1", 1, "1" },
+	{ CONFIG_BLOCK_COUNT, "00008", 8, "8" },
+	{ CONFIG_BLOCK_COUNT, "16384", 16384, "16384" },
+	{ CONFIG_RING_SIZE, "4M", 4 * MIB, "4M" },
+	{ CONFIG_RING_SIZE, "64G", 64 * GIB, "64G" },
+	{ CONFIG_FRAME_SIZE, "128", 128, "128" },
+	{ CONFIG_FRAME_SIZE, "4M", 4 * MIB, "4M" },
+	{ CONFIG_BLOCK_TIMEOUT_MS, "1", 1, "1" },
+	{ CONFIG_BLOCK_TIMEOUT_MS, "3600000", 3600000, "3600000" },
+	{ CONFIG_FILL_RXHASH, "1", 1, "yes" },
+	{ CONFIG_FILL_RXHASH, "0", 0, "no" },
+	{ CONFIG_FILL_RXHASH, "Yes", 1, "yes" },
+	{ CONFIG_FILL_RXHASH, "NO", 0, "no" },
+	{ CONFIG_IGNORE_OUTGOING, "true", 1, "yes" },
+	{ CONFIG_IGNORE_OUTGOING, "False", 0, "no" },
+	{ CONFIG_PROMISC, "on", 1, "yes" },
+	{ CONFIG_PROMISC, "off", 0, "no" },
+	{ CONFIG_BUSY_POLL_US, "0", 0, "0" },
+	{ CONFIG_BUSY_POLL_US, "1000000", 1000000, "1000000" },
+	{ CONFIG_LOCK_MEMORY, "no", 2, "no" },
+	{ CONFIG_SNAPLEN, "1", 1, "1" },
+	{ CONFIG_SNAPLEN, "262144", 262144, "262144" },
+	{ CONFIG_TIMESTAMP, "host", 0, "host" },
+	{ CONFIG_TIMESTAMP, "adapter_unsynced", 4, "adapter_unsynced" },
+	{ CONFIG_STRICT, "1", 1, "yes" },
+	{ CONFIG_LOG, "off", LOG_OFF, "off" },
+	{ CONFIG_LOG, "debug", LOG_DEBUG, "debug" },
+	{ CONFIG_LOG_FILE, "/tmp/x y", 0, "/tmp/x y" },
+};
+
+START_TEST(test_good_value)
+{
+	enum config_id id = good[_i].id;
+	char text[128];
+
+	load_with(config_variables[id].name, good[_i].text);
+	ck_assert_uint_eq(config.value[id], good[_i].value);
+	ck_assert_int_eq(config.source[id], CONFIG_FROM_ENVIRONMENT);
+	ck_assert_str_eq(config_format(&config, id, text, sizeof(text)), good[_i].formatted);
+	if (id == CONFIG_LOG_FILE)
+		ck_assert_str_eq(config.text[id], good[_i].text);
+	else
+		ck_assert_ptr_null(config.text[id]);
+}
+END_TEST
+
+/* Bad values: these for every variable that is not a string; an empty one is bad for strings too. */
+
+static const char *const bad_everywhere[] = {
+	"", " ", "-1", "-", "+1", " 1", "1 ", "1\n", "0x10", "1.5", "1e3", "abc", "nan", "1K1", "1KB", "KK", "K", "4MM", "1T",
+	"18446744073709551615", "18446744073709551616", "99999999999999999999999999999999999999", "17179869184G", "\xff\xfe", "%s%n",
+	"auto,packet", "packet ", "yess", "2", "1,0",
+};
+
+/* Some of the above are right for some: a digit alone is a number, and "2" is a fine BLOCK_COUNT. */
+static bool is_fine(enum config_id id, const char *text)
+{
+	return config_variables[id].type == CONFIG_TYPE_NUMBER && strcmp(text, "2") == 0;
+}
+
+START_TEST(test_bad_value_everywhere)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		if (is_fine(i, bad_everywhere[_i]) || (config_variables[i].type == CONFIG_TYPE_STRING && bad_everywhere[_i][0]))
+			continue;
+		setup();
+		ck_refused(config_variables[i].name, bad_everywhere[_i]);
+	}
+}
+END_TEST
+
+static const struct {
+	enum config_id id;
+	const char *text;
+} bad[] = {
+	{ CONFIG_BACKEND, "xdp" }, { CONFIG_BACKEND, "pack" }, { CONFIG_BACKEND, "0" },
+	{ CONFIG_PROFILE, "high-throughput" }, { CONFIG_PROFILE, "none" },
+	{ CONFIG_BLOCK_SIZE, "0" }, { CONFIG_BLOCK_SIZE, "4095" }, { CONFIG_BLOCK_SIZE, "4097" }, { CONFIG_BLOCK_SIZE, "6000" },
+	{ CONFIG_BLOCK_SIZE, "2G" }, { CONFIG_BLOCK_SIZE, "1073745920" },
+	{ CONFIG_BLOCK_COUNT, "0" }, { CONFIG_BLOCK_COUNT, "65537" }, { CONFIG_BLOCK_COUNT, "1K" }, { CONFIG_BLOCK_COUNT, "4294967297" },
+	{ CONFIG_RING_SIZE, "0" }, { CONFIG_RING_SIZE, "4095" }, { CONFIG_RING_SIZE, "65G" }, { CONFIG_RING_SIZE, "68719476737" },
+	{ CONFIG_FRAME_SIZE, "0" }, { CONFIG_FRAME_SIZE, "127" }, { CONFIG_FRAME_SIZE, "2050" }, { CONFIG_FRAME_SIZE, "112" },
+	{ CONFIG_FRAME_SIZE, "2G" },
+	{ CONFIG_BLOCK_TIMEOUT_MS, "0" }, { CONFIG_BLOCK_TIMEOUT_MS, "3600001" }, { CONFIG_BLOCK_TIMEOUT_MS, "60ms" },
+	{ CONFIG_FILL_RXHASH, "y" }, { CONFIG_FILL_RXHASH, "enabled" }, { CONFIG_FILL_RXHASH, "01" },
+	{ CONFIG_BUSY_POLL_US, "1000001" }, { CONFIG_BUSY_POLL_US, "50us" },
+	{ CONFIG_LOCK_MEMORY, "1" }, { CONFIG_LOCK_MEMORY, "true" },
+	{ CONFIG_SNAPLEN, "0" }, { CONFIG_SNAPLEN, "262145" },
+	{ CONFIG_TIMESTAMP, "hosts" }, { CONFIG_TIMESTAMP, "0" },
+	{ CONFIG_LOG, "warning" }, { CONFIG_LOG, "3" },
+	{ CONFIG_LOG_FILE, "" },
+};
+
+START_TEST(test_bad_value)
+{
+	ck_refused(config_variables[bad[_i].id].name, bad[_i].text);
+}
+END_TEST
+
+START_TEST(test_text_names_variable_value_and_allowed)
+{
+	ck_refused("NETRING_BLOCK_COUNT", "70000");
+	ck_assert_str_eq(error.text, "NETRING_BLOCK_COUNT=70000: must be a number, 1..65536");
+	setup();
+	ck_refused("NETRING_BLOCK_SIZE", "5000");
+	ck_assert_str_eq(error.text, "NETRING_BLOCK_SIZE=5000: must be a size (K, M, G allowed), 4K..1G, a multiple of the page size");
+	setup();
+	ck_refused("NETRING_STRICT", "");
+	ck_assert_str_eq(error.text, "NETRING_STRICT=: must be one of 0, 1, no, yes, false, true, off, on");
+	setup();
+	ck_refused("NETRING_BACKEND", "pakcet");
+	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, libpcap; did you mean packet?");
+	setup();
+	ck_refused("NETRING_LOG_FILE", "");
+	ck_assert_str_eq(error.text, "NETRING_LOG_FILE=: must not be empty");
+}
+END_TEST
+
+START_TEST(test_long_and_unprintable_values_are_cut)
+{
+	char value[5000];
+
+	memset(value, 'z', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	ck_refused("NETRING_TIMESTAMP", value);
+	ck_assert_ptr_nonnull(strstr(error.text, "zzz...: must be"));
+	setup();
+	ck_refused("NETRING_BACKEND", "a\033[2J\nb");
+	ck_assert_ptr_nonnull(strstr(error.text, "=a?[2J?b:"));
+}
+END_TEST
+
+START_TEST(test_null_error_is_allowed)
+{
+	setenv("NETRING_BLOCK_COUNT", "0", 1);
+	ck_assert_int_eq(config_load(&config, NULL), -EINVAL);
+	ck_assert_int_eq(config_parse(&config, CONFIG_LOG, "loud", CONFIG_FROM_ENVIRONMENT, NULL), -EINVAL);
+	ck_assert_int_eq(config_find("NETRING_X", NULL), -ENOENT);
+}
+END_TEST
+
+/* What no single variable can tell */
+
+START_TEST(test_frame_larger_than_block)
+{
+	setenv("NETRING_BLOCK_SIZE", "4K", 1);
+	ck_refused("NETRING_FRAME_SIZE", "8K");
+	ck_assert_str_eq(error.text, "NETRING_FRAME_SIZE=8K: must not be larger than a block, NETRING_BLOCK_SIZE=4K");
+	setenv("NETRING_FRAME_SIZE", "4K", 1);
+	ck_assert_int_eq(config_load(&config, &error), 0);
+}
+END_TEST
+
+START_TEST(test_block_smaller_than_the_profiles_frame)
+{
+	setenv("NETRING_PROFILE", "jumbo", 1);
+	ck_refused("NETRING_BLOCK_SIZE", "32K");
+	ck_assert_str_eq(error.text, "NETRING_BLOCK_SIZE=32K: must not be smaller than a frame, NETRING_FRAME_SIZE=64K");
+}
+END_TEST
+
+START_TEST(test_ring_size_with_block_count)
+{
+	setenv("NETRING_BLOCK_COUNT", "8", 1);
+	ck_refused("NETRING_RING_SIZE", "32M");
+	ck_assert_ptr_nonnull(strstr(error.text, "NETRING_BLOCK_COUNT=8"));
+}
+END_TEST
+
+START_TEST(test_ring_limits)
+{
+	ck_refused("NETRING_RING_SIZE", "1M");
+	ck_assert_str_eq(error.text, "NETRING_RING_SIZE=1M: must hold at least one block, NETRING_BLOCK_SIZE=4M");
+	setenv("NETRING_BLOCK_SIZE", "4K", 1);
+	ck_refused("NETRING_RING_SIZE", "64G");
+	unsetenv("NETRING_RING_SIZE");
+	setenv("NETRING_BLOCK_SIZE", "1G", 1);
+	ck_refused("NETRING_BLOCK_COUNT", "65");
+	setenv("NETRING_BLOCK_COUNT", "64", 1);
+	ck_assert_int_eq(config_load(&config, &error), 0);
+}
+END_TEST
+
+/* Precedence */
+
+START_TEST(test_environment_over_profile_over_program)
+{
+	config_set_by_program(&config, CONFIG_BLOCK_TIMEOUT_MS, 250);
+	config_set_by_program(&config, CONFIG_SNAPLEN, 96);
+	ck_assert_int_eq(config_load(&config, &error), 0);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 250);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_PROGRAM);
+
+	load_with("NETRING_PROFILE", "low_latency");
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 1);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_PROFILE);
+	ck_assert_uint_eq(config.value[CONFIG_SNAPLEN], 96);
+
+	load_with("NETRING_BLOCK_TIMEOUT_MS", "7");
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 7);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_ENVIRONMENT);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_SIZE], CONFIG_FROM_PROFILE);
+}
+END_TEST
+
+START_TEST(test_ring_size_beats_a_weaker_block_count)
+{
+	setenv("NETRING_PROFILE", "low_memory", 1);
+	load_with("NETRING_RING_SIZE", "100M");
+	ck_assert_uint_eq(config.value[CONFIG_RING_SIZE], 100 * MIB);
+	ck_assert(!config_is_set(&config, CONFIG_BLOCK_COUNT));
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_SIZE], MIB);
+}
+END_TEST
+
+START_TEST(test_block_count_beats_what_the_program_asked)
+{
+	config_set_by_program(&config, CONFIG_RING_SIZE, 2 * MIB);
+	load_with("NETRING_BLOCK_COUNT", "8");
+	ck_assert(!config_is_set(&config, CONFIG_RING_SIZE));
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_COUNT], 8);
+}
+END_TEST
+
+START_TEST(test_a_small_ring_of_the_program_is_no_error)
+{
+	config_set_by_program(&config, CONFIG_RING_SIZE, 1000);
+	ck_assert_int_eq(config_load(&config, &error), 0);
+	ck_assert_uint_eq(config.value[CONFIG_RING_SIZE], 1000);
+}
+END_TEST
+
+/* Profiles */
+
+static const struct {
+	const char *name;
+	uint64_t block_size, block_count, timeout_ms, busy_poll_us, frame_size;
+} profiles[] = {
+	{ "default", 4 * MIB, 64, 60, 0, 2048 },
+	{ "high_throughput", 4 * MIB, 256, 60, 0, 2048 },
+	{ "low_latency", 256 * KIB, 64, 1, 50, 2048 },
+	{ "low_memory", MIB, 16, 100, 0, 2048 },
+	{ "jumbo", 4 * MIB, 64, 60, 0, 65536 },
+};
+
+START_TEST(test_profile)
+{
+	load_with("NETRING_PROFILE", profiles[_i].name);
+	ck_assert_int_eq(config.source[CONFIG_PROFILE], CONFIG_FROM_ENVIRONMENT);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_SIZE], profiles[_i].block_size);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_COUNT], profiles[_i].block_count);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], profiles[_i].timeout_ms);
+	ck_assert_uint_eq(config.value[CONFIG_BUSY_POLL_US], profiles[_i].busy_poll_us);
+	ck_assert_uint_eq(config.value[CONFIG_FRAME_SIZE], profiles[_i].frame_size);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_SIZE], CONFIG_FROM_PROFILE);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_COUNT], CONFIG_FROM_PROFILE);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_PROFILE);
+	ck_assert(!config_is_set(&config, CONFIG_SNAPLEN));
+	ck_assert(!config_is_set(&config, CONFIG_LOG));
+}
+END_TEST
+
+/* Formats */
+
+START_TEST(test_unset_is_shown_in_words)
+{
+	char text[64];
+
+	ck_assert_str_eq(config_format(&config, CONFIG_SNAPLEN, text, sizeof(text)), "as the program asks");
+	ck_assert_str_eq(config_format(&config, CONFIG_LOG_FILE, text, sizeof(text)), "stderr");
+	ck_assert_str_eq(config_format(&config, CONFIG_RING_SIZE, text, sizeof(text)), "block size x block count");
+	ck_assert_str_eq(config_format(&config, CONFIG_BLOCK_SIZE, text, sizeof(text)), "4M");
+	config_set_by_program(&config, CONFIG_SNAPLEN, 68);
+	ck_assert_str_eq(config_format(&config, CONFIG_SNAPLEN, text, sizeof(text)), "68");
+}
+END_TEST
+
+START_TEST(test_small_buffers_are_not_overrun)
+{
+	char text[4] = "zzz";
+
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		ck_assert_uint_lt(strlen(config_format(&config, i, text, sizeof(text))), sizeof(text));
+		ck_assert_uint_lt(strlen(config_allowed(i, text, sizeof(text))), sizeof(text));
+	}
+}
+END_TEST
+
+/* Names */
+
+static const struct {
+	const char *name, *text;
+} unknown[] = {
+	{ "NETRING_BLOKC_SIZE", "unknown variable NETRING_BLOKC_SIZE, did you mean NETRING_BLOCK_SIZE?" },
+	{ "NETRING_block_size", "unknown variable NETRING_block_size, did you mean NETRING_BLOCK_SIZE?" },
+	{ "NETRING_SNAP_LEN", "unknown variable NETRING_SNAP_LEN, did you mean NETRING_SNAPLEN?" },
+	{ "NETRING_QUITE_ANOTHER_THING", "unknown variable NETRING_QUITE_ANOTHER_THING" },
+	{ "NETRING_", "unknown variable NETRING_" },
+};
+
+START_TEST(test_unknown_name)
+{
+	ck_assert_int_eq(config_find(unknown[_i].name, &error), -ENOENT);
+	ck_assert_str_eq(error.text, unknown[_i].text);
+}
+END_TEST
+
+/* What config_check_names writes to a log file, twice called. */
+static void check_names_into(char *text, size_t size, enum log_level level)
+{
+	char path[] = "/tmp/netring-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct log log;
+	ssize_t length;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(log_open(&log, level, path, &error), 0);
+	ck_assert_int_eq(config_check_names(&log, false, &error), 0);
+	ck_assert_int_eq(config_check_names(&log, false, &error), 0);
+	log_close(&log);
+	length = read(fd, text, size - 1);
+	ck_assert_int_ge(length, 0);
+	text[length] = '\0';
+	close(fd);
+	unlink(path);
+}
+
+START_TEST(test_misspelt_names_are_warned_of_once)
+{
+	char text[1024];
+
+	setenv("NETRING_PROMISK", "1", 1);
+	setenv("NETRING_TESTS_REQUIRED", "1", 1);
+	check_names_into(text, sizeof(text), LOG_WARN);
+	ck_assert_str_eq(text, "netring: warn: unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?\n");
+}
+END_TEST
+
+START_TEST(test_misspelt_names_are_silent_when_the_log_is_off)
+{
+	char text[1024];
+
+	setenv("NETRING_PROMISK", "1", 1);
+	check_names_into(text, sizeof(text), LOG_ERROR);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(test_strict_refuses_misspelt_names)
+{
+	struct log log = LOG_INIT;
+
+	ck_assert_int_eq(config_check_names(&log, true, &error), 0);
+	setenv("NETRING_PROMISK", "1", 1);
+	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
+	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
+	ck_assert_str_eq(error.text, "unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?");
+	clearenv();
+	ck_assert_int_eq(config_check_names(&log, true, &error), 0);
+}
+END_TEST
+
+START_TEST(test_nearest)
+{
+	static const struct {
+		const char *text, *candidate;
+		bool near;
+	} pairs[] = {
+		{ "warning", "warn", true }, { "wran", "warn", true }, { "WARN", "warn", true }, { "ls", "no", false }, { "", "no", false },
+		{ "xyz", "off", false }, { "of", "off", true }, { "high-throughput", "high_throughput", true },
+		{ "0123456789012345678901234567890123456789012345678", "off", false },
+	};
+
+	for (int i = 0; i < LENGTH(pairs); i++) {
+		struct nearest nearest = NEAREST_INIT(pairs[i].text);
+
+		nearest_offer(&nearest, pairs[i].candidate);
+		ck_assert_msg((nearest.best != NULL) == pairs[i].near, "%s and %s", pairs[i].text, pairs[i].candidate);
+	}
+}
+END_TEST
+
+static Suite *config_suite(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *cases = tcase_create("config");
+
+	tcase_add_checked_fixture(cases, setup, NULL);
+	tcase_add_test(cases, test_table_is_complete);
+	tcase_add_test(cases, test_defaults);
+	tcase_add_loop_test(cases, test_good_value, 0, LENGTH(good));
+	tcase_add_loop_test(cases, test_bad_value_everywhere, 0, LENGTH(bad_everywhere));
+	tcase_add_loop_test(cases, test_bad_value, 0, LENGTH(bad));
+	tcase_add_test(cases, test_text_names_variable_value_and_allowed);
+	tcase_add_test(cases, test_long_and_unprintable_values_are_cut);
+	tcase_add_test(cases, test_null_error_is_allowed);
+	tcase_add_test(cases, test_frame_larger_than_block);
+	tcase_add_test(cases, test_block_smaller_than_the_profiles_frame);
+	tcase_add_test(cases, test_ring_size_with_block_count);
+	tcase_add_test(cases, test_ring_limits);
+	tcase_add_test(cases, test_environment_over_profile_over_program);
+	tcase_add_test(cases, test_ring_size_beats_a_weaker_block_count);
+	tcase_add_test(cases, test_block_count_beats_what_the_program_asked);
+	tcase_add_test(cases, test_a_small_ring_of_the_program_is_no_error);
+	tcase_add_loop_test(cases, test_profile, 0, LENGTH(profiles));
+	tcase_add_test(cases, test_unset_is_shown_in_words);
+	tcase_add_test(cases, test_small_buffers_are_not_overrun);
+	tcase_add_loop_test(cases, test_unknown_name, 0, LENGTH(unknown));
+	tcase_add_test(cases, test_misspelt_names_are_warned_of_once);
+	tcase_add_test(cases, test_misspelt_names_are_silent_when_the_log_is_off);
+	tcase_add_test(cases, test_strict_refuses_misspelt_names);
+	tcase_add_test(cases, test_nearest);
+	suite_add_tcase(suite, cases);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(config_suite());
+	int failed;
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
