@@ -7,7 +7,11 @@
 #ifndef NETRING_INNER_H
 #define NETRING_INNER_H
 
+/* What these two declare is what the drop-in exports; all else is hidden. */
+#pragma GCC visibility push(default)
 #include <pcap/pcap.h>
+#include <pcap/namedb.h>
+#pragma GCC visibility pop
 
 struct inner;
 

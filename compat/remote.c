@@ -9,6 +9,9 @@
 
 struct pcap_rmtauth;
 
+/* pcap.h does not declare them for a build without remote capture, so nothing else says that they are exported. */
+#pragma GCC visibility push(default)
+
 static void refuse(const char *name, char *errbuf)
 {
 	snprintf(errbuf, PCAP_ERRBUF_SIZE, "%s() is not supported", name);

@@ -2,8 +2,6 @@
 /* The functions that have no handle: libpcap's, under their own names. */
 #include "inner.h"
 
-#include <pcap/namedb.h>
-
 /* stdout is refreshed for what prints. */
 void bpf_dump(const struct bpf_program *program, int option)
 {
@@ -140,7 +138,7 @@ INNER(pcap_nametoportrange);
 INNER(pcap_nametoproto);
 INNER(pcap_nametoeproto);
 INNER(pcap_nametollc);
-bpf_u_int32 **inner_pcap_nametoaddr(const char *name);
+bpf_u_int32 **inner_pcap_nametoaddr(const char *name);	/* deprecated */
 
 struct pcap_etherent *pcap_next_etherent(FILE *file)
 {

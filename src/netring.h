@@ -38,6 +38,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct netring;
 
 struct netring_error {
@@ -179,6 +181,8 @@ int netring_stats(struct netring *capture, struct netring_stats *stats, struct n
 int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error);
 
 const char *netring_version(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

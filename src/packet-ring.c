@@ -145,17 +145,15 @@ static int request_ring(const struct packet_ring *ring, const struct netring_con
 	return setsockopt(ring->fd, SOL_PACKET, PACKET_RX_RING, &request, size) < 0 ? -errno : 0;
 }
 
-static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, struct error *error)
+static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit,
+			 struct error *error)
 {
-	const char *why = "what the kernel could allocate";
-	char limit[96];
+	const char *why = "the kernel could not allocate more";
 
 	if (got >= ring->asked_length)
 		return 0;
-	if (config->limit_memory && got >= memory_available() / 8) {
-		snprintf(limit, sizeof(limit), "an eighth of the memory that the process may still use");
-		why = limit;
-	}
+	if (got + ring->block_size > limit)
+		why = "that is an eighth of the memory that the process may still use";
 	if (config->strict)
 		return error_set(error, ENOMEM, "%s: the ring would be %llu KiB instead of %llu KiB: %s", ring->interface,
 				 (unsigned long long)got >> 10, (unsigned long long)ring->asked_length >> 10, why);
@@ -186,7 +184,7 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	ring->cells_per_block = config->immediate ? geometry.frames_per_block : 1;
 	ring->cell_size = config->immediate ? geometry.frame_size : geometry.block_size;
 	ring->cells = geometry.blocks * ring->cells_per_block;
-	return report_shrink(ring, config, geometry_bytes(&geometry), error);
+	return report_shrink(ring, config, geometry_bytes(&geometry), limit, error);
 }
 
 static int map_ring(struct packet_ring *ring, struct error *error)
