@@ -244,7 +244,7 @@ static const char *shown(const char *text, char *buffer)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < SHOWN_MAX; i++)
+	for (i = 0; i < SHOWN_MAX && text[i]; i++)
 		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
 	strcpy(buffer + i, text[i] ? "..." : "");
 	return buffer;
