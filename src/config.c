@@ -95,7 +95,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 	},
 	[CONFIG_LOCK_MEMORY] = {
 		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_CHOICE, .words = auto_yes_no,
-		.help = "lock the ring in memory; auto: if the process may",
+		.help = "keep the memory of the reader from being swapped out; auto: if the process may",
 	},
 	[CONFIG_SNAPLEN] = {
 		.name = "NETRING_SNAPLEN", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 262144, .unset = as_the_program_asks,
@@ -244,7 +244,7 @@ static const char *shown(const char *text, char *buffer)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < SHOWN_MAX; i++)
+	for (i = 0; i < SHOWN_MAX && text[i]; i++)
 		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
 	strcpy(buffer + i, text[i] ? "..." : "");
 	return buffer;
@@ -422,8 +422,9 @@ static int check_ring(const struct config *config, struct error *error)
 	if (config->source[CONFIG_RING_SIZE] == CONFIG_FROM_PROGRAM)
 		return 0;
 	format_size(ring, ring_text, sizeof(ring_text));
-	if (ring < block)
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must hold at least one block, NETRING_BLOCK_SIZE=%s", ring_text, block_text);
+	/* A block size that nobody chose gives way to a smaller ring. */
+	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must not be smaller than a block, NETRING_BLOCK_SIZE=%s", ring_text, block_text);
 	if ((ring - 1) / block + 1 > BLOCKS_MAX)
 		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s",
 				 ring_text, BLOCKS_MAX, block_text);

@@ -93,7 +93,7 @@ void config_set_by_program(struct config *config, enum config_id id, uint64_t va
 /*
  * Read the profile and the environment over what is set. In set-uid programs (secure_getenv) the environment is ignored.
  * Fails with -EINVAL and "NETRING_X=VALUE: what is allowed"; checks also what no single variable can tell: block size not a multiple of the
- * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block. config is then unchanged.
+ * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block of a size that was chosen. config is then unchanged.
  * An empty value is an error like any other.
  */
 int config_load(struct config *config, struct error *error);

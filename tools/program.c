@@ -165,7 +165,7 @@ static int check_helper(const char *path, struct error *error)
 	return 0;
 }
 
-/* The libraries of another class, or another libc, are no use to each other. netring itself stands for the library's libc. */
+/* Neither another machine's code nor another libc's goes into a process. netring's own loader stands for that of its library. */
 static int check_machine(const char *path, const struct elf *elf, const struct elf *library, struct error *error)
 {
 	char theirs[64], ours[64];
@@ -222,7 +222,7 @@ static struct finding examine(const char *path, const char *library_path, struct
 	return finding;
 }
 
-/* The first argument that names a program that captures. -ENOENT: there is none; 0: and netring gets into it. */
+/* The first argument that names a program that captures: 0 if netring gets into it. -ENOENT and error as it was: there is no such argument. */
 static int check_arguments(char *const argv[], const char *library, struct error *error)
 {
 	char path[PATH_MAX];
@@ -248,7 +248,8 @@ static int check_arguments(char *const argv[], const char *library, struct error
 int program_check(const char *path, char *const argv[], const char *library, struct error *error)
 {
 	struct finding finding;
-	int result, secure;
+	bool starts_others;
+	int result;
 
 	result = check_cleaner(path, error);
 	if (result < 0)
@@ -256,15 +257,13 @@ int program_check(const char *path, char *const argv[], const char *library, str
 	finding = examine(path, library, error);
 	if (finding.captures)
 		return finding.result;
-	if (!finding.is_elf || is_starter(path)) {
-		/* In secure mode what it starts does not inherit the variables either. Of a script the kernel ignores the bits. */
-		secure = finding.is_elf ? check_secure(path, "", error) : 0;
-		if (secure < 0)
-			return secure;
-		result = check_arguments(argv, library, error);
-		return result == -ENOENT ? 0 : result;
-	}
-	/* An argument's reason only counts if there is such an argument; otherwise the program's own stays. */
+	starts_others = !finding.is_elf || is_starter(path);
 	result = check_arguments(argv, library, error);
-	return result == -ENOENT ? finding.result : result;
+	/* Without such an argument the program's own reason stands. */
+	if (result == -ENOENT && !starts_others)
+		return finding.result;
+	if (result < 0 && result != -ENOENT)
+		return result;
+	/* In secure mode what it starts does not inherit the variables either. Of a script the kernel ignores the bits. */
+	return finding.is_elf ? check_secure(path, "", error) : 0;
 }

@@ -280,6 +280,8 @@ expect "tshark beside a dumpcap with them" 2 'tshark captures through dumpcap: .
 expect "the same as root" 0 "$mapped" run "$top/wireshark/tshark"
 cp /bin/sh "$bin/su" && chmod 4755 "$bin/su"
 expect "a launcher that is set-uid itself" 2 'su is set-uid' as_nobody "$top/netring" run -L "$top/shim" "$bin/su" -c true
+cp "$bin/plain" "$bin/setuid-launcher" && chmod 4755 "$bin/setuid-launcher"
+expect "the same, of a program that is unknown" 2 'setuid-launcher is set-uid' as_nobody "$top/netring" run -L "$top/shim" "$bin/setuid-launcher" "$bin/probe"
 # The table is read with secure_getenv.
 cp "$top/netring" "$bin/setuid-netring" && chmod 4755 "$bin/setuid-netring"
 expect "set-uid programs ignore the environment" 0 '^NETRING_BLOCK_COUNT +64 +default' as_nobody env NETRING_BLOCK_COUNT=5 "$bin/setuid-netring" env

@@ -272,8 +272,15 @@ END_TEST
 
 START_TEST(test_ring_limits)
 {
+	load_with("NETRING_RING_SIZE", "1M");
+	setup();
+	setenv("NETRING_BLOCK_SIZE", "4M", 1);
 	ck_refused("NETRING_RING_SIZE", "1M");
-	ck_assert_str_eq(error.text, "NETRING_RING_SIZE=1M: must hold at least one block, NETRING_BLOCK_SIZE=4M");
+	ck_assert_str_eq(error.text, "NETRING_RING_SIZE=1M: must not be smaller than a block, NETRING_BLOCK_SIZE=4M");
+	unsetenv("NETRING_BLOCK_SIZE");
+	setenv("NETRING_PROFILE", "low_latency", 1);
+	ck_refused("NETRING_RING_SIZE", "128K");
+	unsetenv("NETRING_PROFILE");
 	setenv("NETRING_BLOCK_SIZE", "4K", 1);
 	ck_refused("NETRING_RING_SIZE", "64G");
 	unsetenv("NETRING_RING_SIZE");
