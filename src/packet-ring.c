@@ -276,7 +276,7 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used)
 {
-	__atomic_store_n(&ring->delivered, ring->delivered + used, __ATOMIC_RELAXED);
+	packet_ring_count_delivered(ring, used);
 	ring->kind->give_back(ring, used < burst->count ? burst->packet[used].link : NULL);
 	burst->count = 0;
 }
