@@ -74,7 +74,11 @@ printf '#!/bin/sh\nexec "%s/probe" "$@"\n' "$bin" >"$bin/script" && chmod 755 "$
 printf 'exec "%s/probe" "$@"\n' "$bin" >"$bin/bare-script" && chmod 755 "$bin/bare-script"
 cp "$bin/plain" "$bin/sudo"
 cp "$bin/plain" "$bin/env-cleaner" && ln -s env-cleaner "$bin/launcher"
-ln -s /bin/sh "$bin/python3.99"
+cp /bin/sh "$bin/python3.99" && ln -s /bin/sh "$bin/my-shell"
+# The name of the library in a segment that is not read-only, as patchelf leaves it: bit W of the first LOAD header, which is at 64 + 56 * index.
+cp "$bin/probe" "$bin/patched"
+index=$(readelf -lW "$bin/patched" | awk '/^  Type/ { n = 0; next } /^  LOAD/ { print n; exit } /^  [A-Z]/ { n++ }')
+printf '\006' | dd of="$bin/patched" bs=1 seek=$((64 + 56 * index + 4)) conv=notrunc 2>/dev/null
 echo data >"$bin/data"
 
 # Refusals
@@ -108,6 +112,8 @@ expect "shell -c" 0 "$mapped" run sh -c "'$bin/probe' x"
 expect "script" 0 "$mapped" run "$bin/script"
 expect "script without #!" 0 "$mapped" run "$bin/bare-script"
 expect "interpreter with a version in its name" 0 "$mapped" run "$bin/python3.99" -c "'$bin/probe' x"
+expect "a link to a shell" 0 "$mapped" run "$bin/my-shell" -c "'$bin/probe' x"
+expect "needs libpcap, changed by patchelf" 0 "$mapped" run "$bin/patched"
 expect "any program that gets one that captures as an argument" 0 '' run "$bin/launcher" 5 "$bin/probe"
 expect "refused, forced" 0 '' run -f "$bin/plain"
 expect "static, forced" 0 '' run --force "$bin/static"
@@ -235,7 +241,7 @@ fi
 
 # Where secure mode takes LD_LIBRARY_PATH away the probe still has to start.
 build "$bin/probe" "$abs_top_srcdir/tests/cli/probe.c" "$shim" -Wl,-rpath,"$top/shim"
-for kind in setuid-root setuid-nobody setgid-root setgid-nobody setgid-locking caps-effective caps-permitted caps-inheritable; do
+for kind in setuid-root setuid-nobody setgid-root setgid-nobody setgid-locking caps-effective caps-permitted caps-inheritable caps-effective-inheritable; do
 	cp "$bin/probe" "$bin/$kind"
 done
 chmod 4755 "$bin/setuid-root"
@@ -246,6 +252,7 @@ chown ":$NOBODY" "$bin/setgid-locking" && chmod 2745 "$bin/setgid-locking"
 setcap cap_net_raw,cap_net_admin+ep "$bin/caps-effective"
 setcap cap_net_raw,cap_net_admin+p "$bin/caps-permitted"
 setcap cap_net_raw,cap_net_admin+i "$bin/caps-inheritable"
+setcap cap_net_raw,cap_net_admin+ei "$bin/caps-effective-inheritable"
 
 agree root probe accepted
 agree nobody probe accepted
@@ -263,6 +270,7 @@ agree root setgid-locking accepted
 agree nobody caps-effective refused
 agree nobody caps-permitted refused
 agree nobody caps-inheritable accepted
+agree nobody caps-effective-inheritable refused
 agree nobody_with_ambient caps-effective refused
 agree nobody_with_ambient caps-permitted refused
 agree nobody_with_ambient caps-inheritable refused
