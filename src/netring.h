@@ -1,8 +1,191 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* placeholder replaced in the next commit */
+/*
+ * libnetring: packet capture in bursts.
+ *
+ * One handle captures from one interface (or from all of them) through a ring that the kernel fills. The reader takes a burst of packets, which
+ * stay where the kernel put them, looks at them, and gives the burst back:
+ *
+ *	struct netring_config config;
+ *	struct netring_burst burst;
+ *	struct netring_error error;
+ *	struct netring *capture;
+ *
+ *	netring_config_init(&config, NETRING_PROFILE_DEFAULT);
+ *	config.interface = "eth0";
+ *	if (netring_open(&capture, &config, &error) < 0)
+ *		errx(1, "%s", error.text);
+ *	while (netring_wait(capture, -1, &error) >= 0)
+ *		while (netring_take(capture, &burst, NETRING_BURST_MAX, &error) > 0) {
+ *			for (unsigned i = 0; i < burst.count; i++)
+ *				look_at(&burst.packet[i]);
+ *			netring_give_back(capture, &burst, burst.count);
+ *		}
+ *
+ * Return values: 0 or a count, or -errno. Where a function takes a struct netring_error (it may be NULL), a failure puts a whole sentence there.
+ * Threads: a handle has one reader. netring_stats, netring_send and netring_fd may be called from any thread at any time before netring_close.
+ * Needs CAP_NET_RAW to open, nothing afterwards. Linux 4.20 or newer; see packet(7) and Documentation/networking/packet_mmap.rst.
+ */
 #ifndef NETRING_H
 #define NETRING_H
+
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+struct netring;
+
 struct netring_error {
-	char text[512];
+	char text[512];		/* a sentence without a full stop, NUL-terminated */
 };
+
+enum netring_profile {
+	NETRING_PROFILE_DEFAULT,		/* 64 blocks of 4 MiB, 60 ms */
+	NETRING_PROFILE_HIGH_THROUGHPUT,	/* 256 blocks of 4 MiB, 60 ms */
+	NETRING_PROFILE_LOW_LATENCY,		/* 64 blocks of 256 KiB, 1 ms, 50 us of busy polling */
+	NETRING_PROFILE_LOW_MEMORY,		/* 16 blocks of 1 MiB, 100 ms */
+	NETRING_PROFILE_JUMBO,			/* 64 blocks of 4 MiB, 60 ms, frames of 64 KiB */
+};
+
+enum netring_timestamp {
+	NETRING_TIMESTAMP_HOST,			/* taken by the kernel in software */
+	NETRING_TIMESTAMP_ADAPTER,		/* by the adapter, synchronised with the system clock */
+	NETRING_TIMESTAMP_ADAPTER_UNSYNCED,	/* by the adapter, on its own clock */
+};
+
+/*
+ * What to capture and through how large a ring. Fill it by netring_config_init, then change fields. The interface's adapter must have been told
+ * to stamp packets (SIOCSHWTSTAMP) before a timestamp other than HOST has an effect.
+ */
+struct netring_config {
+	size_t size;			/* sizeof(struct netring_config), so that fields can be added */
+	const char *interface;		/* NULL: all interfaces; packets then begin with the network header */
+	uint32_t block_size;		/* bytes, a multiple of the page */
+	uint32_t block_count;
+	uint32_t frame_size;		/* bytes, a multiple of 16; immediate mode: one packet's slot, 0 = from MTU and snaplen */
+	uint32_t block_timeout_ms;	/* a block with packets is handed over after that long; 0 = the kernel chooses */
+	uint32_t snaplen;		/* bytes kept of each packet; 0 = all */
+	uint32_t busy_poll_us;		/* netring_wait spins that long before it sleeps */
+	uint16_t protocol;		/* EtherType in host order; 0 = all, and only then outgoing packets too */
+	bool immediate;			/* hand over each packet at once (TPACKET_V2) instead of block by block (V3) */
+	bool promiscuous;		/* for as long as the handle is open */
+	bool ignore_outgoing;
+	bool fill_rxhash;
+	bool lock_memory;		/* mlock the handle; the ring itself is kernel memory and never swapped */
+	bool strict;			/* a ring smaller than asked for is an error */
+	bool limit_memory;		/* cut the ring to 1/8 of the memory that the process may still use */
+	uint8_t reserve;		/* bytes kept free in front of each packet; at least 4 (one VLAN tag) are always */
+	enum netring_timestamp timestamp;
+	const struct sock_filter *filter;	/* classic BPF, in force before the first packet; copied */
+	unsigned filter_length;			/* instructions; 0 = none */
+};
+
+enum netring_packet_flag {
+	NETRING_VLAN = TP_STATUS_VLAN_VALID,		/* vlan_tci is valid: the kernel took a tag out of the packet */
+	NETRING_VLAN_TPID = TP_STATUS_VLAN_TPID_VALID,	/* so is vlan_tpid */
+	NETRING_CHECKSUM_NOT_READY = TP_STATUS_CSUMNOTREADY,	/* outgoing, checksum still to be filled in by the adapter */
+	NETRING_CHECKSUM_VALID = TP_STATUS_CSUM_VALID,
+	NETRING_TIME_RAW_HARDWARE = (int)TP_STATUS_TS_RAW_HARDWARE,	/* the clock that the time came from; neither: software */
+	NETRING_TIME_SYS_HARDWARE = TP_STATUS_TS_SYS_HARDWARE,
+};
+
+/*
+ * One packet, in the ring. data may be written to, also up to `reserve` bytes in front of it. Valid until its burst is given back.
+ * The order of the fields follows struct tpacket3_hdr.
+ */
+struct netring_packet {
+	uint8_t *data;
+	uint32_t time_sec;		/* seconds since 1970, UTC */
+	uint32_t time_nsec;
+	uint32_t captured_len;		/* bytes at data */
+	uint32_t wire_len;		/* bytes that the packet had, without a VLAN tag that was taken out */
+	uint32_t flags;			/* enum netring_packet_flag */
+	uint32_t rxhash;		/* 0 unless config.fill_rxhash */
+	uint16_t vlan_tci;
+	uint16_t vlan_tpid;
+	const struct sockaddr_ll *link;	/* interface, EtherType, direction (sll_pkttype), source address */
+};
+
+/* The packet's time in nanoseconds since 1970. */
+static inline uint64_t netring_packet_time_ns(const struct netring_packet *packet)
+{
+	return packet->time_sec * UINT64_C(1000000000) + packet->time_nsec;
+}
+
+#define NETRING_BURST_MAX 64
+
+/* Packets of one block. Owned by the caller, who need not initialise it; what it points to is the ring's. */
+struct netring_burst {
+	unsigned count;
+	bool losing;			/* the kernel dropped packets since the statistics were last read, when it closed this block */
+	uint64_t block_sequence;	/* number of the block since open, from 1; 0 in immediate mode */
+	struct netring_packet packet[NETRING_BURST_MAX];
+};
+
+/* Counts since netring_open. Nothing is ever reset. */
+struct netring_stats {
+	uint64_t packets;		/* passed the filter, drops included */
+	uint64_t drops;			/* of these, lost because the ring was full */
+	uint64_t freezes;		/* times the ring became full */
+	uint64_t delivered;		/* handed out in bursts and given back as used */
+	uint64_t ring_bytes;		/* the ring's size as it is */
+	uint64_t ring_bytes_asked;	/* and as it was asked for */
+};
+
+/* Fills config from a profile; interface is NULL. */
+void netring_config_init(struct netring_config *config, enum netring_profile profile);
+
+/*
+ * Opens a capture. -ENODEV: no such interface; -ENETDOWN: it is down; -EPERM: CAP_NET_RAW is missing; -EINVAL: the configuration, with the field and
+ * the value in the text; -ENOMEM. *capture is set only on success; netring_close frees it.
+ */
+int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error);
+
+/* Accepts NULL. In a forked child it leaves the parent's capture undisturbed. */
+void netring_close(struct netring *capture);
+
+/*
+ * Takes up to max packets (at most NETRING_BURST_MAX) that are in the ring now, without waiting. Returns their number, 0 if there are none,
+ * -EBADMSG if the ring is corrupted. A burst that is still out is given back first, as if all of it had been used.
+ */
+int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error);
+
+/* Gives a burst back. Only the first `used` packets are consumed; the others will be taken again. */
+void netring_give_back(struct netring *capture, struct netring_burst *burst, unsigned used);
+
+/*
+ * Waits until there may be packets: 1; 0 after timeout_ms (-1: for ever) or when a signal handler ran. -ENETDOWN while the interface is down
+ * (the capture goes on when it comes up again), -ENODEV when it is gone for good.
+ */
+int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *error);
+
+/* The packet socket, for poll, select and epoll: readable, level-triggered, while there is something to take. Owned by the handle. */
+int netring_fd(const struct netring *capture);
+
+/*
+ * Replaces the filter (length 0: no filter). After the return no packet comes out that the new one rejects, queued ones included; nothing that both
+ * accept is lost. Returns 0 if the kernel runs it, 1 if the kernel refused it and it runs here instead. -EINVAL: not a valid program.
+ */
+int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error);
+
+int netring_stats(struct netring *capture, struct netring_stats *stats, struct netring_error *error);
+
+/* Sends one frame, link header included, on the interface. The handle itself never sees it. Returns the bytes sent. */
+int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error);
+
+const char *netring_version(void);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

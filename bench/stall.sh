@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What is left of 1 million packets of 60 bytes that arrive while the reader does not read for a second, with the buffer sizes the
+# libraries choose themselves.
+# shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
+. "$(dirname "$0")/lib.sh"
+bench_setup
+
+STALL_MS=1000
+PACKETS=1000000
+
+stall() {
+	local library=$1 start took
+	count_start "$library" -t 100 -w "$STALL_MS" -p "$READER_CPU"
+	start=$(date +%s%N)
+	passed=$(value passed "$(blast -c "$PACKETS")")
+	took=$((($(date +%s%N) - start) / 1000000))
+	count_end
+	[ "$took" -lt "$STALL_MS" ] || bench_fail "sending took $took ms, longer than the reader was stalled"
+	[ "$passed" = "$PACKETS" ] || bench_fail "only $passed of $PACKETS packets passed the veth pair"
+	[ $(($(value delivered "$COUNTED") + $(value dropped "$COUNTED"))) = "$PACKETS" ] ||
+		note "$library: delivered and dropped do not add up to $PACKETS: $COUNTED"
+	value delivered "$COUNTED" >>"$NR_TMP/delivered.$library"
+}
+
+for ((i = 0; i < BENCH_RUNS; i++)); do
+	stall stock
+	stall netring
+done
+stock=$(median_of "$NR_TMP/delivered.stock")
+netring=$(median_of "$NR_TMP/delivered.netring")
+row "1 s stall, delivered of 1 000 000" "$stock" "$netring" "lowest netring run: $(sort -g "$NR_TMP/delivered.netring" | head -n 1)"

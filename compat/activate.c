@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pcap_activate: deciding who captures, and making it so.
+ *
+ * libpcap's own handle is activated in either case. For an engine handle it is made idle first; it then checks the device, and its codes and texts are
+ * those of the program's libpcap because they are libpcap's. Only when it is content is the ring opened.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handle.h"
+
+/* Below 0x0600 a type field is a length, so no packet has this EtherType; and no kernel pseudo protocol does. */
+#define IDLE_PROTOCOL 0x05ff
+
+/* libpcap says so itself, before it asks the kernel anything. */
+#define NAME_TOO_LONG_FOR_ANY_DEVICE "a-name-too-long"	"-for-any-device"
+
+static bool is_any(const pcap_t *p)
+{
+	return strcmp(p->device, "any") == 0;
+}
+
+/* An inner handle takes every option that an earlier one took. */
+static void set_options(struct inner *inner, const struct request *request)
+{
+	inner_pcap_set_snaplen(inner, request->snaplen);
+	inner_pcap_set_promisc(inner, request->promisc);
+	inner_pcap_set_rfmon(inner, request->rfmon);
+	inner_pcap_set_timeout(inner, request->timeout_ms);
+	inner_pcap_set_immediate_mode(inner, request->immediate);
+	inner_pcap_set_buffer_size(inner, request->buffer_size);
+	if (request->tstamp_type >= 0)
+		inner_pcap_set_tstamp_type(inner, request->tstamp_type);
+	inner_pcap_set_tstamp_precision(inner, request->tstamp_precision);
+	inner_pcap_set_protocol_linux(inner, request->protocol);
+	inner_pcap_setnonblock(inner, request->nonblock, inner_pcap_geterr(inner));
+}
+
+/* Replaces inner, active, spent or fresh, by a fresh one with the same options. The error text stays. */
+static int renew_inner(pcap_t *p)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	struct inner *fresh = inner_pcap_create(p->device, text);
+
+	if (!fresh)
+		return handle_fail(p, "%s", text);
+	set_options(fresh, &p->request);
+	memcpy(inner_pcap_geterr(fresh), handle_errbuf(p), PCAP_ERRBUF_SIZE);
+	inner_pcap_close(p->inner);
+	p->inner = fresh;
+	p->spent = false;
+	return 0;
+}
+
+/*
+ * Replaces an active inner handle by one whose activation failed: what is left of a handle when pcap_activate returns an error. (A fresh one would do as
+ * well, but libpcap 1.10.3 loses a descriptor when a handle that was never activated is closed.)
+ */
+static void retire_inner(pcap_t *p)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	struct inner *failed = inner_pcap_create(NAME_TOO_LONG_FOR_ANY_DEVICE, text);
+
+	if (!failed)
+		return;
+	inner_pcap_activate(failed);
+	memcpy(inner_pcap_geterr(failed), handle_errbuf(p), PCAP_ERRBUF_SIZE);
+	inner_pcap_close(p->inner);
+	p->inner = failed;
+}
+
+/* NETRING_* over what the program asked for, for libpcap's handle too: it is idle or does it all. */
+static void apply_overrides(pcap_t *p, const struct config *config)
+{
+	if (config->source[CONFIG_SNAPLEN] > CONFIG_FROM_PROGRAM)
+		inner_pcap_set_snaplen(p->inner, (int)config->value[CONFIG_SNAPLEN]);
+	if (config->source[CONFIG_PROMISC] > CONFIG_FROM_PROGRAM)
+		inner_pcap_set_promisc(p->inner, (int)config->value[CONFIG_PROMISC]);
+}
+
+static int apply_timestamp(pcap_t *p, const struct config *config)
+{
+	const char *name = config_variables[CONFIG_TIMESTAMP].words[config->value[CONFIG_TIMESTAMP]];
+
+	if (config->source[CONFIG_TIMESTAMP] <= CONFIG_FROM_PROGRAM)
+		return 0;
+	if (inner_pcap_set_tstamp_type(p->inner, inner_pcap_tstamp_type_name_to_val(name)) != 0)
+		return handle_fail(p, "NETRING_TIMESTAMP=%s: %s has no time stamps of that type (pcap_list_tstamp_types lists what it has)", name,
+				   p->device);
+	return 0;
+}
+
+static int load_config(pcap_t *p, struct config *config)
+{
+	struct error error = { "" };
+	int ret;
+
+	config_init(config);
+	ret = config_load(config, &error);
+	if (ret == 0) {
+		log_close(&p->log);
+		ret = log_open(&p->log, (enum log_level)config->value[CONFIG_LOG], config->text[CONFIG_LOG_FILE], &error);
+	}
+	if (ret == 0)
+		ret = config_check_names(&p->log, config->value[CONFIG_STRICT], &error);
+	return ret < 0 ? handle_fail(p, "%s", error.text) : 0;
+}
+
+/* Settings of the ring mean nothing to libpcap's own capture; whoever set one is told. */
+static void warn_of_unused(pcap_t *p, const struct config *config)
+{
+	for (enum config_id id = CONFIG_BLOCK_SIZE; id <= CONFIG_LOCK_MEMORY; id++)
+		if (config->source[id] > CONFIG_FROM_PROGRAM)
+			log_write(&p->log, LOG_WARN, "%s: captured by libpcap itself; %s has no effect", p->device, config_variables[id].name);
+}
+
+static int activate_delegated(pcap_t *p, const struct config *config, const char *why)
+{
+	if (config->value[CONFIG_STRICT] && config->value[CONFIG_BACKEND] == BACKEND_PACKET)
+		return handle_fail(p, "%s: not captured through netring's ring: %s (NETRING_STRICT)", p->device, why);
+	log_write(&p->log, LOG_INFO, "%s: captured by libpcap itself: %s", p->device, why);
+	warn_of_unused(p, config);
+	return inner_pcap_activate(p->inner);
+}
+
+static void make_idle(pcap_t *p)
+{
+	inner_pcap_set_protocol_linux(p->inner, IDLE_PROTOCOL);
+	inner_pcap_set_buffer_size(p->inner, 1);
+	inner_pcap_set_timeout(p->inner, 0);
+}
+
+/* Not a device that the engine could capture from, whatever libpcap makes of it; NULL if it may be. */
+static const char *reason_to_delegate(const pcap_t *p, const struct config *config)
+{
+	if (config->value[CONFIG_BACKEND] == BACKEND_LIBPCAP)
+		return "NETRING_BACKEND=libpcap";
+	if (p->request.rfmon)
+		return "monitor mode";
+	if (!is_any(p) && if_nametoindex(p->device) == 0)
+		return "not a network interface";
+	return NULL;
+}
+
+static int activate_engine(pcap_t *p, const struct config *config)
+{
+	int status, ret;
+
+	make_idle(p);
+	status = inner_pcap_activate(p->inner);
+	if (status < 0)
+		return status;
+	if (!engine_supports(inner_pcap_datalink(p->inner), is_any(p))) {
+		if (renew_inner(p) < 0)
+			return PCAP_ERROR;
+		apply_overrides(p, config);
+		return activate_delegated(p, config, "its link type needs libpcap's own code");
+	}
+	ret = engine_open(p, config);
+	if (ret < 0) {
+		retire_inner(p);
+		return ret;
+	}
+	return status;
+}
+
+int pcap_activate(pcap_t *p)
+{
+	struct config config;
+	const char *reason;
+	int status;
+
+	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. */
+	if (!p->device || p->capture || inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED)
+		return inner_pcap_activate(p->inner);
+	if (p->spent && renew_inner(p) < 0)
+		return PCAP_ERROR;
+	if (load_config(p, &config) < 0)
+		return PCAP_ERROR;
+	apply_overrides(p, &config);
+	if (apply_timestamp(p, &config) < 0)
+		return PCAP_ERROR;
+	reason = reason_to_delegate(p, &config);
+	status = reason ? activate_delegated(p, &config, reason) : activate_engine(p, &config);
+	p->spent = status < 0;
+	return status;
+}
+
+/* libpcap 1.10.3 reads freed memory when these are called after a failed activation; the question is a fair one. */
+int pcap_can_set_rfmon(pcap_t *p)
+{
+	if (p->spent && renew_inner(p) < 0)
+		return PCAP_ERROR;
+	return inner_pcap_can_set_rfmon(p->inner);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Delegated handles, and those that are not activated: libpcap's own handle does everything. */
+#include "handle.h"
+
+static int dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
+{
+	return inner_pcap_dispatch(p->inner, count, callback, user);
+}
+
+static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
+{
+	return inner_pcap_loop(p->inner, count, callback, user);
+}
+
+static const u_char *next(pcap_t *p, struct pcap_pkthdr *header)
+{
+	return inner_pcap_next(p->inner, header);
+}
+
+static int next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data)
+{
+	return inner_pcap_next_ex(p->inner, header, data);
+}
+
+static void breakloop(pcap_t *p)
+{
+	inner_pcap_breakloop(p->inner);
+}
+
+static int setfilter(pcap_t *p, struct bpf_program *program)
+{
+	return inner_pcap_setfilter(p->inner, program);
+}
+
+static int setdirection(pcap_t *p, pcap_direction_t direction)
+{
+	return inner_pcap_setdirection(p->inner, direction);
+}
+
+static int set_datalink(pcap_t *p, int link)
+{
+	return inner_pcap_set_datalink(p->inner, link);
+}
+
+static int getnonblock(pcap_t *p, char *errbuf)
+{
+	return inner_pcap_getnonblock(p->inner, errbuf);
+}
+
+static int setnonblock(pcap_t *p, int nonblock, char *errbuf)
+{
+	return inner_pcap_setnonblock(p->inner, nonblock, errbuf);
+}
+
+static int stats(pcap_t *p, struct pcap_stat *result)
+{
+	return inner_pcap_stats(p->inner, result);
+}
+
+static int inject(pcap_t *p, const void *frame, size_t size)
+{
+	return inner_pcap_inject(p->inner, frame, size);
+}
+
+static int sendpacket(pcap_t *p, const u_char *frame, int size)
+{
+	return inner_pcap_sendpacket(p->inner, frame, size);
+}
+
+static int descriptor(pcap_t *p)
+{
+	return inner_pcap_fileno(p->inner);
+}
+
+static int selectable_fd(pcap_t *p)
+{
+	return inner_pcap_get_selectable_fd(p->inner);
+}
+
+static const struct timeval *required_select_timeout(pcap_t *p)
+{
+	return inner_pcap_get_required_select_timeout(p->inner);
+}
+
+const struct handle_ops delegated_ops = {
+	.dispatch = dispatch,
+	.loop = loop,
+	.next = next,
+	.next_ex = next_ex,
+	.breakloop = breakloop,
+	.setfilter = setfilter,
+	.setdirection = setdirection,
+	.set_datalink = set_datalink,
+	.getnonblock = getnonblock,
+	.setnonblock = setnonblock,
+	.stats = stats,
+	.inject = inject,
+	.sendpacket = sendpacket,
+	.fileno = descriptor,
+	.selectable_fd = selectable_fd,
+	.required_select_timeout = required_select_timeout,
+};

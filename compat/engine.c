@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Engine handles: opening the ring behind a pcap_t, closing it, and everything that is not reading. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "handle.h"
+
+/* A cooked header is built in front of the packet: SLL2's 20 bytes, where the kernel leaves 16, and one VLAN tag. */
+#define COOKED_RESERVE 8
+
+/* pcap_snapshot of a handle that is to keep whole packets. */
+#define SNAPLEN_MAX 262144
+
+bool engine_supports(int linktype, bool is_any)
+{
+	switch (linktype) {
+	case DLT_EN10MB:
+	case DLT_RAW:
+	case DLT_IEEE802_11:
+	case DLT_PRISM_HEADER:
+	case DLT_IEEE802_11_RADIO:
+		return !is_any;
+	case DLT_LINUX_SLL:
+		return is_any;
+	}
+	return false;
+}
+
+/* The ring's block timer is libpcap's packet buffer timeout. Where libpcap would wait for ever (0), packets come after netring's default. */
+static uint32_t block_timeout(const pcap_t *p, const struct config *config)
+{
+	if (config->source[CONFIG_BLOCK_TIMEOUT_MS] > CONFIG_FROM_PROGRAM || p->request.timeout_ms == 0)
+		return (uint32_t)config->value[CONFIG_BLOCK_TIMEOUT_MS];
+	return p->request.timeout_ms > 0 ? (uint32_t)p->request.timeout_ms : 0;
+}
+
+static enum netring_timestamp timestamp(const pcap_t *p, const struct config *config)
+{
+	uint64_t word = config->value[CONFIG_TIMESTAMP];
+	int type = p->request.tstamp_type;
+
+	if (config->source[CONFIG_TIMESTAMP] > CONFIG_FROM_PROGRAM)
+		type = inner_pcap_tstamp_type_name_to_val(config_variables[CONFIG_TIMESTAMP].words[word]);
+	switch (type) {
+	case PCAP_TSTAMP_ADAPTER:
+		return NETRING_TIMESTAMP_ADAPTER;
+	case PCAP_TSTAMP_ADAPTER_UNSYNCED:
+		return NETRING_TIMESTAMP_ADAPTER_UNSYNCED;
+	default:
+		return NETRING_TIMESTAMP_HOST;
+	}
+}
+
+/* Was the ring's size said by somebody, or is it the default? A size that was said is not cut to an eighth of the memory. */
+static bool size_is_default(const struct config *config)
+{
+	return config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && config->source[CONFIG_BLOCK_COUNT] < CONFIG_FROM_ENVIRONMENT &&
+	       config->source[CONFIG_RING_SIZE] < CONFIG_FROM_ENVIRONMENT;
+}
+
+/* What pcap_set_buffer_size asked for is a minimum; NETRING_* says how large the ring is, when it says anything. */
+static void set_size(pcap_t *p, const struct config *config, struct netring_config *ring)
+{
+	uint64_t total, asked = (uint64_t)p->request.buffer_size;
+
+	ring->block_size = (uint32_t)config->value[CONFIG_BLOCK_SIZE];
+	ring->block_count = (uint32_t)config->value[CONFIG_BLOCK_COUNT];
+	ring->limit_memory = size_is_default(config);
+	if (config_is_set(config, CONFIG_RING_SIZE))
+		total = config->value[CONFIG_RING_SIZE];
+	else if (ring->limit_memory && asked > (uint64_t)ring->block_size * ring->block_count)
+		total = asked;
+	else
+		return;
+	ring->block_count = (uint32_t)((total + ring->block_size - 1) / ring->block_size);
+	if (ring->block_size > total && total >= (uint64_t)sysconf(_SC_PAGESIZE)) {
+		ring->block_size = (uint32_t)(total - total % (uint64_t)sysconf(_SC_PAGESIZE));
+		ring->block_count = 1;
+	}
+}
+
+static void ring_config(pcap_t *p, const struct config *config, bool host_stamps, struct netring_config *ring)
+{
+	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
+	set_size(p, config, ring);
+	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
+	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
+	ring->block_timeout_ms = block_timeout(p, config);
+	ring->snaplen = p->snaplen < SNAPLEN_MAX ? (uint32_t)p->snaplen : 0;
+	ring->busy_poll_us = (uint32_t)config->value[CONFIG_BUSY_POLL_US];
+	ring->protocol = (uint16_t)p->request.protocol;
+	ring->immediate = p->request.immediate != 0;
+	ring->ignore_outgoing = config->value[CONFIG_IGNORE_OUTGOING];
+	ring->fill_rxhash = config->value[CONFIG_FILL_RXHASH];
+	ring->strict = config->value[CONFIG_STRICT];
+	ring->reserve = ring->interface ? 0 : COOKED_RESERVE;
+	ring->timestamp = host_stamps ? NETRING_TIMESTAMP_HOST : timestamp(p, config);
+}
+
+static int open_wake_fd(pcap_t *p)
+{
+	if (p->wake_fd < 0)
+		p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return p->wake_fd < 0 ? handle_fail(p, "Could not open eventfd: %s", strerror(errno)) : 0;
+}
+
+static void close_wake_fd(pcap_t *p)
+{
+	if (p->wake_fd >= 0)
+		close(p->wake_fd);
+	p->wake_fd = -1;
+}
+
+/* What is the reader's own and could be swapped out: the handle with its burst, and the buffer of pcap_next. */
+static int lock_reader(pcap_t *p, const struct config *config)
+{
+	bool must = config->value[CONFIG_LOCK_MEMORY] == 1;
+
+	if (config->value[CONFIG_LOCK_MEMORY] == 2)
+		return 0;
+	if (mlock(p, sizeof(*p)) == 0 && mlock(p->next_data, (size_t)p->snaplen) == 0)
+		return 0;
+	if (must)
+		return handle_fail(p, "NETRING_LOCK_MEMORY=yes: mlock: %s (ulimit -l, CAP_IPC_LOCK)", strerror(errno));
+	return 0;
+}
+
+static int set_fd_nonblock(pcap_t *p, bool nonblock)
+{
+	int fd = netring_fd(p->capture), flags = fcntl(fd, F_GETFL, 0);
+
+	if (flags < 0)
+		return handle_fail(p, "F_GETFL: %s", strerror(errno));
+	if (fcntl(fd, F_SETFL, nonblock ? flags | O_NONBLOCK : flags & ~O_NONBLOCK) < 0)
+		return handle_fail(p, "F_SETFL: %s", strerror(errno));
+	return 0;
+}
+
+static int set_nonblock(pcap_t *p, bool nonblock)
+{
+	if (set_fd_nonblock(p, nonblock) < 0 || (!nonblock && open_wake_fd(p) < 0))
+		return PCAP_ERROR;
+	if (nonblock)
+		close_wake_fd(p);
+	p->nonblock = nonblock;
+	return 0;
+}
+
+/* Everything about the open ring that may fail, in the order in which engine_close undoes it. */
+static int set_up_reader(pcap_t *p, const struct config *config)
+{
+	bool nonblock = p->request.nonblock || p->request.timeout_ms < 0;
+
+	p->next_data = malloc((size_t)p->snaplen);
+	if (!p->next_data)
+		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
+	if (lock_reader(p, config) < 0)
+		return PCAP_ERROR;
+	if (!nonblock)
+		return open_wake_fd(p);
+	p->nonblock = true;
+	/* A negative timeout makes reads return at once, and nothing else. */
+	return p->request.nonblock ? set_fd_nonblock(p, true) : 0;
+}
+
+int engine_open(pcap_t *p, const struct config *config)
+{
+	char ignored[PCAP_ERRBUF_SIZE];
+	struct netring_config ring;
+	struct error error = { "" };
+	int ret;
+
+	p->snaplen = inner_pcap_snapshot(p->inner);
+	p->linktype = inner_pcap_datalink(p->inner);
+	p->nanoseconds = p->request.tstamp_precision == PCAP_TSTAMP_PRECISION_NANO;
+	p->direction = PCAP_D_INOUT;
+	p->loopback_ifindex = (int)if_nametoindex("lo");
+	ring_config(p, config, false, &ring);
+	ret = capture_open(&p->capture, &ring, &p->log, &error);
+	if (ret < 0)
+		return handle_engine_error(p, ret, &error);
+	ret = set_up_reader(p, config);
+	if (ret < 0) {
+		engine_close(p);
+		return ret;
+	}
+	/* The idle handle is never read: it needs no descriptor to be woken by. */
+	inner_pcap_setnonblock(p->inner, 1, ignored);
+	engine_choose_dress(p);
+	p->ops = &engine_ops;
+	return 0;
+}
+
+void engine_close(pcap_t *p)
+{
+	netring_close(p->capture);
+	p->capture = NULL;
+	close_wake_fd(p);
+	free(p->next_data);
+	p->next_data = NULL;
+	free(p->cooked_filter);
+	p->cooked_filter = NULL;
+	munlock(p, sizeof(*p));
+	log_close(&p->log);
+	p->ops = &delegated_ops;
+}
+
+void engine_choose_dress(pcap_t *p)
+{
+	p->dressed = p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2 || p->direction != PCAP_D_INOUT ||
+		     p->loopback_ifindex == (int)if_nametoindex(p->device);
+}
+
+static void engine_breakloop(pcap_t *p)
+{
+	uint64_t one = 1;
+
+	p->break_loop = 1;
+	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0)
+		return;	/* the eventfd is full of wake-ups already */
+}
+
+static int engine_setdirection(pcap_t *p, pcap_direction_t direction)
+{
+	if (direction != PCAP_D_INOUT && direction != PCAP_D_IN && direction != PCAP_D_OUT)
+		return handle_fail(p, "Invalid direction");
+	p->direction = direction;
+	engine_choose_dress(p);
+	return 0;
+}
+
+static int engine_set_datalink(pcap_t *p, int link)
+{
+	int ret = inner_pcap_set_datalink(p->inner, link);
+
+	if (ret == 0)
+		p->linktype = inner_pcap_datalink(p->inner);
+	engine_choose_dress(p);
+	return ret;
+}
+
+static int engine_getnonblock(pcap_t *p, char *errbuf)
+{
+	(void)errbuf;
+	return p->nonblock;
+}
+
+static int engine_setnonblock(pcap_t *p, int nonblock, char *errbuf)
+{
+	int ret = set_nonblock(p, nonblock != 0);
+
+	if (ret < 0)
+		snprintf(errbuf, PCAP_ERRBUF_SIZE, "%s", handle_errbuf(p));
+	return ret;
+}
+
+/* The idle handle counts what the interface dropped; it has no packets of its own. */
+static int engine_stats(pcap_t *p, struct pcap_stat *stats)
+{
+	struct netring_stats ring;
+	struct error error = { "" };
+	int ret = inner_pcap_stats(p->inner, stats);
+
+	if (ret < 0)
+		return ret;
+	ret = netring_stats(p->capture, &ring, &error);
+	if (ret < 0) {
+		handle_engine_error(p, ret, &error);
+		return PCAP_ERROR;
+	}
+	stats->ps_recv = (u_int)ring.packets;
+	stats->ps_drop = (u_int)ring.drops;
+	return 0;
+}
+
+static int send_frame(pcap_t *p, const void *frame, size_t size)
+{
+	struct error error = { "" };
+	int ret;
+
+	if (p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2)
+		return handle_fail(p, "Sending packets isn't supported on the \"any\" device");
+	ret = netring_send(p->capture, frame, size, &error);
+	if (ret < 0) {
+		handle_engine_error(p, ret, &error);
+		return PCAP_ERROR;
+	}
+	return ret;
+}
+
+static int engine_inject(pcap_t *p, const void *frame, size_t size)
+{
+	/* Sizes that cannot be: the idle handle has the words, and sends nothing. */
+	if (size == 0 || size > INT32_MAX)
+		return inner_pcap_inject(p->inner, frame, size);
+	return send_frame(p, frame, size);
+}
+
+static int engine_sendpacket(pcap_t *p, const u_char *frame, int size)
+{
+	if (size <= 0)
+		return inner_pcap_sendpacket(p->inner, frame, size);
+	return send_frame(p, frame, (size_t)size) < 0 ? PCAP_ERROR : 0;
+}
+
+static int engine_fileno(pcap_t *p)
+{
+	return netring_fd(p->capture);
+}
+
+/* Nothing wakes a sleeper when an interface is deleted after it went down, so an event loop has to come by. */
+static const struct timeval *engine_required_select_timeout(pcap_t *p)
+{
+	static const struct timeval soon = { .tv_usec = 1000 };
+
+	return capture_is_down(p->capture) ? &soon : NULL;
+}
+
+const struct handle_ops engine_ops = {
+	.dispatch = engine_dispatch,
+	.loop = engine_loop,
+	.next = engine_next,
+	.next_ex = engine_next_ex,
+	.breakloop = engine_breakloop,
+	.setfilter = engine_setfilter,
+	.setdirection = engine_setdirection,
+	.set_datalink = engine_set_datalink,
+	.getnonblock = engine_getnonblock,
+	.setnonblock = engine_setnonblock,
+	.stats = engine_stats,
+	.inject = engine_inject,
+	.sendpacket = engine_sendpacket,
+	.fileno = engine_fileno,
+	.selectable_fd = engine_fileno,
+	.required_select_timeout = engine_required_select_timeout,
+};

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making and freeing a pcap_t, and what it says when something fails. */
+#include "handle.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int handle_fail(pcap_t *p, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(handle_errbuf(p), PCAP_ERRBUF_SIZE, format, arguments);
+	va_end(arguments);
+	return PCAP_ERROR;
+}
+
+int handle_engine_error(pcap_t *p, int err, const struct error *error)
+{
+	snprintf(handle_errbuf(p), PCAP_ERRBUF_SIZE, "%.*s", PCAP_ERRBUF_SIZE - 1, error->text);
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+		return PCAP_ERROR_PERM_DENIED;
+	case ENODEV:
+	case ENXIO:
+		return PCAP_ERROR_NO_SUCH_DEVICE;
+	case ENETDOWN:
+		return PCAP_ERROR_IFACE_NOT_UP;
+	default:
+		return PCAP_ERROR;
+	}
+}
+
+pcap_t *handle_wrap(struct inner *inner, char *errbuf)
+{
+	pcap_t *p;
+
+	if (!inner)
+		return NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		snprintf(errbuf, PCAP_ERRBUF_SIZE, "malloc: %s", strerror(errno));
+		inner_pcap_close(inner);
+		return NULL;
+	}
+	p->ops = &delegated_ops;
+	p->inner = inner;
+	p->wake_fd = -1;
+	p->log = (struct log)LOG_INIT;
+	return p;
+}
+
+void handle_free(pcap_t *p)
+{
+	engine_close(p);
+	inner_pcap_close(p->inner);
+	free(p->device);
+	free(p);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a pcap_t is here: always a handle of the embedded libpcap, and for live capture a netring beside it.
+ *
+ *	fresh		made by pcap_create. inner is a fresh libpcap handle on the same device, which takes the options and judges them.
+ *	delegated	inner does everything: savefiles, dead handles, devices that libpcap has code of its own for, NETRING_BACKEND=libpcap.
+ *	engine		capture is the ring that packets come from. inner is an idle live handle on the same device: bound to an EtherType that is never
+ *			on the wire, with the smallest ring, it knows the device, the link types, the filter compiler's live settings, and holds the
+ *			promiscuous membership, the time-stamp set-up and the error text.
+ *
+ * fresh becomes one of the others at activate, and can try again after a failure. A handle belongs to one thread at a time, but for pcap_breakloop and
+ * pcap_stats, which any thread or signal handler may call.
+ */
+#ifndef NETRING_HANDLE_H
+#define NETRING_HANDLE_H
+
+#include <signal.h>
+
+#include "capture.h"
+#include "config.h"
+#include "inner.h"
+
+/* What the program asked for, kept because the inner handle may have to be made anew. Only values that libpcap accepted. */
+struct request {
+	int snaplen, promisc, rfmon, timeout_ms, immediate, buffer_size, tstamp_type, tstamp_precision, protocol, nonblock;
+};
+
+/* What differs between a handle that libpcap reads and one that the engine reads. All else asks inner. */
+struct handle_ops {
+	int (*dispatch)(pcap_t *p, int count, pcap_handler callback, u_char *user);
+	int (*loop)(pcap_t *p, int count, pcap_handler callback, u_char *user);
+	const u_char *(*next)(pcap_t *p, struct pcap_pkthdr *header);
+	int (*next_ex)(pcap_t *p, struct pcap_pkthdr **header, const u_char **data);
+	void (*breakloop)(pcap_t *p);
+	int (*setfilter)(pcap_t *p, struct bpf_program *program);
+	int (*setdirection)(pcap_t *p, pcap_direction_t direction);
+	int (*set_datalink)(pcap_t *p, int link);
+	int (*getnonblock)(pcap_t *p, char *errbuf);
+	int (*setnonblock)(pcap_t *p, int nonblock, char *errbuf);
+	int (*stats)(pcap_t *p, struct pcap_stat *stats);
+	int (*inject)(pcap_t *p, const void *frame, size_t size);
+	int (*sendpacket)(pcap_t *p, const u_char *frame, int size);
+	int (*fileno)(pcap_t *p);
+	int (*selectable_fd)(pcap_t *p);
+	const struct timeval *(*required_select_timeout)(pcap_t *p);
+};
+
+extern const struct handle_ops delegated_ops, engine_ops;
+
+struct pcap {
+	const struct handle_ops *ops;
+	struct inner *inner;
+	char *device;			/* as given to pcap_create; NULL for savefiles and dead handles */
+	struct request request;
+	bool spent;			/* activate failed: inner cannot be used for another try */
+
+	/* Engine handles only. */
+	struct netring *capture;
+	struct log log;
+	int wake_fd;			/* pcap_breakloop writes, a blocked read wakes; -1 when non-blocking */
+	volatile int break_loop;
+	bool nonblock;
+	bool nanoseconds;		/* tv_usec holds nanoseconds */
+	int snaplen;
+	int linktype;
+	pcap_direction_t direction;
+	int loopback_ifindex;		/* outgoing packets of it are second copies */
+	bool dressed;			/* packets need more than a header: a cooked link header, a look at their direction, a filter here */
+	struct sock_filter *cooked_filter;	/* looks at the cooked header where the kernel cannot; NULL: none */
+	struct netring_burst burst;
+	unsigned used;			/* packets of burst that the callback has seen */
+	struct pcap_pkthdr next_header;
+	u_char *next_data;		/* pcap_next's copy of a packet, snaplen bytes */
+};
+
+/* Where a sentence goes: the inner handle's error buffer is the handle's. PCAP_ERRBUF_SIZE bytes. */
+static inline char *handle_errbuf(pcap_t *p)
+{
+	return inner_pcap_geterr(p->inner);
+}
+
+/* Puts text into the handle's error buffer and returns PCAP_ERROR. */
+int handle_fail(pcap_t *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Makes PCAP_ERROR_* and errbuf out of the engine's -errno and sentence. */
+int handle_engine_error(pcap_t *p, int err, const struct error *error);
+
+/* A handle around inner; closes inner and fills errbuf if memory is short. inner NULL gives NULL. */
+pcap_t *handle_wrap(struct inner *inner, char *errbuf);
+void handle_free(pcap_t *p);
+
+/* Makes an engine handle of p, whose inner is active and idle. Returns 0 or PCAP_ERROR_*, with the handle as it was. */
+int engine_open(pcap_t *p, const struct config *config);
+void engine_close(pcap_t *p);
+
+/* Whether engine_open can capture what inner makes of the device. */
+bool engine_supports(int linktype, bool is_any);
+
+/* Chooses the way packets are handed over, after anything that it depends on has changed. */
+void engine_choose_dress(pcap_t *p);
+
+int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user);
+int engine_loop(pcap_t *p, int count, pcap_handler callback, u_char *user);
+const u_char *engine_next(pcap_t *p, struct pcap_pkthdr *header);
+int engine_next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data);
+int engine_setfilter(pcap_t *p, struct bpf_program *program);
+
+#endif

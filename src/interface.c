@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the kernel says of a network interface: netdevice(7), and the ethtool ioctl. */
+#include "interface.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* A packet of glued-together segments is an IP packet at the most; Ethernet header and checksum come on top. */
+#define GLUED_MAX 65535
+#define ETHERNET_OVERHEAD 18
+
+static void request_init(struct ifreq *request, const char *name)
+{
+	memset(request, 0, sizeof(*request));
+	strncpy(request->ifr_name, name, sizeof(request->ifr_name) - 1);
+}
+
+int interface_index(int fd, const char *name, int *index, struct error *error)
+{
+	struct ifreq request;
+
+	request_init(&request, name);
+	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
+		return error_errno(error, errno, "%s: SIOCGIFINDEX", name);
+	*index = request.ifr_ifindex;
+	return 0;
+}
+
+static bool has_offload(int fd, const char *name, uint32_t command)
+{
+	struct ethtool_value value = { .cmd = command };
+	struct ifreq request;
+
+	request_init(&request, name);
+	request.ifr_data = (void *)&value;
+	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+		return false;	/* a driver without the question is one without the offload */
+	return command == ETHTOOL_GFLAGS ? value.data & ETH_FLAG_LRO : value.data != 0;
+}
+
+int interface_longest_packet(int fd, const char *name, uint32_t *length, struct error *error)
+{
+	static const uint32_t offloads[] = { ETHTOOL_GTSO, ETHTOOL_GUFO, ETHTOOL_GGSO, ETHTOOL_GGRO, ETHTOOL_GFLAGS };
+	struct ifreq request;
+	uint32_t mtu;
+
+	request_init(&request, name);
+	if (ioctl(fd, SIOCGIFMTU, &request) < 0)
+		return error_errno(error, errno, "%s: SIOCGIFMTU", name);
+	mtu = (uint32_t)request.ifr_mtu;
+	for (size_t i = 0; i < sizeof(offloads) / sizeof(*offloads) && mtu < GLUED_MAX; i++)
+		if (has_offload(fd, name, offloads[i]))
+			mtu = GLUED_MAX;
+	*length = mtu + ETHERNET_OVERHEAD;
+	return 0;
+}
+
+int interface_is_up(int fd, const char *name, struct error *error)
+{
+	struct ifreq request;
+
+	request_init(&request, name);
+	if (ioctl(fd, SIOCGIFFLAGS, &request) == 0)
+		return (request.ifr_flags & IFF_UP) != 0;
+	if (errno == ENXIO || errno == ENODEV)
+		return error_set(error, ENODEV, "The interface disappeared");
+	return error_errno(error, errno, "%s: Can't get flags", name);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the kernel says of a network interface, asked by ioctl over any socket fd. */
+#ifndef NETRING_INTERFACE_H
+#define NETRING_INTERFACE_H
+
+#include "error.h"
+
+/* No packet is longer: what libpcap calls its maximum snapshot length. */
+#define INTERFACE_PACKET_MAX 262144
+
+/* -ENODEV if there is no interface of that name. */
+int interface_index(int fd, const char *name, int *index, struct error *error);
+
+/* Bytes of the longest packet that can come out of it, link header and checksum included; offloads may glue packets together. */
+int interface_longest_packet(int fd, const char *name, uint32_t *length, struct error *error);
+
+/* 1 if it is up, 0 if it is down, -ENODEV if it is gone. */
+int interface_is_up(int fd, const char *name, struct error *error);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The engine's API: what netring.h promises, on one packet ring. */
+#include "netring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "capture.h"
+#include "packet-filter.h"
+
+struct shape {
+	uint32_t block_size, block_count, block_timeout_ms, frame_size, busy_poll_us;
+};
+
+static const struct shape shapes[] = {
+	[NETRING_PROFILE_DEFAULT] = { 4 << 20, 64, 60, 0, 0 },
+	[NETRING_PROFILE_HIGH_THROUGHPUT] = { 4 << 20, 256, 60, 0, 0 },
+	[NETRING_PROFILE_LOW_LATENCY] = { 256 << 10, 64, 1, 0, 50 },
+	[NETRING_PROFILE_LOW_MEMORY] = { 1 << 20, 16, 100, 0, 0 },
+	[NETRING_PROFILE_JUMBO] = { 4 << 20, 64, 60, 65536, 0 },
+};
+
+void netring_config_init(struct netring_config *config, enum netring_profile profile)
+{
+	const struct shape *shape = &shapes[profile];
+
+	memset(config, 0, sizeof(*config));
+	config->size = sizeof(*config);
+	config->block_size = shape->block_size;
+	config->block_count = shape->block_count;
+	config->block_timeout_ms = shape->block_timeout_ms;
+	config->frame_size = shape->frame_size;
+	config->busy_poll_us = shape->busy_poll_us;
+	config->limit_memory = true;
+}
+
+static int lock_handle(const struct netring *capture, struct error *error)
+{
+	if (mlock(capture, sizeof(*capture)) < 0)
+		return error_errno(error, errno, "mlock of %zu bytes (ulimit -l, CAP_IPC_LOCK)", sizeof(*capture));
+	return 0;
+}
+
+int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct error *error)
+{
+	struct netring *made;
+	int ret;
+
+	if (config->size != sizeof(*config))
+		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return error_errno(error, ENOMEM, "capture handle");
+	ret = packet_ring_open(&made->ring, config, log, error);
+	if (ret == 0 && config->lock_memory)
+		ret = lock_handle(made, error);
+	if (ret < 0) {
+		netring_close(made);
+		return ret;
+	}
+	*capture = made;
+	return 0;
+}
+
+int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error)
+{
+	static const struct log silent = { LOG_OFF, -1 };
+
+	return capture_open(capture, config, &silent, error);
+}
+
+void netring_close(struct netring *capture)
+{
+	if (!capture)
+		return;
+	packet_ring_close(&capture->ring);
+	free(capture);
+}
+
+int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
+{
+	int ret;
+
+	if (unlikely(capture->out))
+		netring_give_back(capture, burst, burst->count);
+	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
+	capture->out = ret > 0;
+	return ret;
+}
+
+void netring_give_back(struct netring *capture, struct netring_burst *burst, unsigned used)
+{
+	if (!capture->out)
+		return;
+	capture->out = false;
+	packet_ring_give_back(&capture->ring, burst, used < burst->count ? used : burst->count);
+}
+
+int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error)
+{
+	return packet_wait(&capture->ring, timeout_ms, wake_fd, stop, error);
+}
+
+bool capture_is_down(const struct netring *capture)
+{
+	return capture->ring.down;
+}
+
+int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *error)
+{
+	int ret;
+
+	if (packet_ring_is_ready(&capture->ring))
+		return 1;
+	ret = packet_wait(&capture->ring, timeout_ms, -1, NULL, error);
+	if (ret == WAIT_DOWN)
+		return error_set(error, ENETDOWN, "%s is down", capture->ring.interface);
+	return ret < 0 ? ret : ret == WAIT_READY;
+}
+
+int netring_fd(const struct netring *capture)
+{
+	return capture->ring.fd;
+}
+
+int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	return packet_filter_set(&capture->ring, filter, length, error);
+}
+
+int netring_stats(struct netring *capture, struct netring_stats *stats, struct netring_error *error)
+{
+	return packet_ring_stats(&capture->ring, stats, error);
+}
+
+int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error)
+{
+	ssize_t sent = send(capture->ring.fd, frame, length, 0);
+
+	return sent < 0 ? error_errno(error, errno, "send") : (int)sent;
+}
+
+const char *netring_version(void)
+{
+	return NETRING_VERSION;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The filter of a packet ring.
+ *
+ * The kernel judges a packet when it comes in, so a new program says nothing about the packets that are in the ring already. Those cells are counted when
+ * the program is replaced, and judged here again until the reader is past them. The exchange itself is one system call, atomic for the kernel: no
+ * packet that both programs accept is lost, as it would be if a reject-all program stood in between.
+ */
+#include "packet-filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf-run.h"
+
+/*
+ * Cells beyond those that are ours at the time of the exchange: the one being filled, and those that packets go to whose CPU was between the old
+ * program's verdict and the copy. At most one packet for each CPU is there, and judging one too many costs nothing but time.
+ */
+#define BLOCKS_IN_FLIGHT 3
+#define FRAMES_IN_FLIGHT 8192
+
+static int attach(const struct packet_ring *ring, const struct sock_filter *program, unsigned length)
+{
+	struct sock_fprog request = { .len = (unsigned short)length, .filter = (struct sock_filter *)program };
+
+	if (length > UINT16_MAX)
+		return -EINVAL;
+	return setsockopt(ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &request, sizeof(request)) < 0 ? -errno : 0;
+}
+
+/* No program, but the snaplen: with it in the kernel, what the program does not want does not fill the ring. */
+static int detach(const struct packet_ring *ring)
+{
+	struct sock_filter keep = BPF_STMT(BPF_RET | BPF_K, ring->snaplen);
+	int ignored = 0;
+
+	if (ring->snaplen)
+		return attach(ring, &keep, 1);
+	if (setsockopt(ring->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Cells that are ours, from the reader's on. */
+static uint32_t cells_waiting(const struct packet_ring *ring)
+{
+	uint32_t n, position = ring->position;
+
+	for (n = 0; n < ring->cells && ring->kind->is_ours(ring, position); n++)
+		position = position + 1 == ring->cells ? 0 : position + 1;
+	return n;
+}
+
+/* The kernel refused a program: let every packet in, and say so. 1, or -errno. */
+static int fall_back(struct packet_ring *ring, unsigned length, int refused, struct error *error)
+{
+	int ret;
+
+	if (ring->strict)
+		return error_errno(error, refused, "%s: the kernel refused a filter of %u instructions", ring->interface, length);
+	ret = detach(ring);
+	if (ret < 0)
+		return error_errno(error, -ret, "can't remove kernel filter");
+	log_write(&ring->log, LOG_WARN, "%s: the kernel refused a filter of %u instructions (%s%s); it runs in user space", ring->interface, length,
+		  strerror(refused), refused == ENOMEM ? ": try increasing net.core.optmem_max with sysctl" : "");
+	return 1;
+}
+
+static int copy_program(const struct sock_filter *program, unsigned length, struct sock_filter **copy, struct error *error)
+{
+	*copy = NULL;
+	if (length == 0)
+		return 0;
+	if (!bpf_is_valid(program, length))
+		return error_set(error, EINVAL, "BPF program is not valid");
+	*copy = malloc(length * sizeof(**copy));
+	if (!*copy)
+		return error_errno(error, ENOMEM, "filter of %u instructions", length);
+	memcpy(*copy, program, length * sizeof(**copy));
+	return 0;
+}
+
+static int put_in_force(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
+{
+	struct sock_filter *copy;
+	int ret = copy_program(program, length, &copy, error);
+
+	if (ret < 0)
+		return ret;
+	if (length) {
+		ret = attach(ring, copy, length);
+		if (ret < 0)
+			ret = fall_back(ring, length, -ret, error);
+	} else {
+		ret = detach(ring);
+		if (ret < 0)
+			error_errno(error, -ret, "can't remove kernel filter");
+	}
+	if (ret < 0) {
+		free(copy);
+		return ret;
+	}
+	free(ring->filter);
+	ring->filter = copy;
+	ring->filter_length = length;
+	ring->filter_here = ret == 1;
+	return ret;
+}
+
+int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
+{
+	return put_in_force(ring, program, length, error);
+}
+
+int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
+{
+	int ret = put_in_force(ring, program, length, error);
+
+	if (ret < 0)
+		return ret;
+	ring->filter_cells = cells_waiting(ring) + (ring->kind->version == TPACKET_V3 ? BLOCKS_IN_FLIGHT : FRAMES_IN_FLIGHT);
+	return ret;
+}
+
+void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst)
+{
+	unsigned kept = 0;
+
+	if (!ring->filter)
+		return;
+	for (unsigned i = 0; i < burst->count; i++) {
+		struct netring_packet *packet = &burst->packet[i];
+		uint32_t keep = bpf_run(ring->filter, packet);
+
+		if (keep == 0)
+			continue;
+		if (packet->captured_len > keep)
+			packet->captured_len = keep;
+		burst->packet[kept++] = *packet;
+	}
+	burst->count = kept;
+}

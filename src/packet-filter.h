@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The filter of a packet ring: in the kernel where it takes it, here where it does not, and here too for what is already in the ring. */
+#ifndef NETRING_PACKET_FILTER_H
+#define NETRING_PACKET_FILTER_H
+
+#include "packet-ring.h"
+
+/*
+ * Puts a program in force; length 0 means no filter. snaplen (0: none) is what is kept of each packet without a filter. Returns as netring_set_filter.
+ */
+int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error);
+
+/* Packets of a ring that is still closed to traffic are all the filter's own: the part of packet_filter_set that is left at open. */
+int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error);
+
+/* True while packets may come out of the ring that the kernel has not judged by the program in force. */
+static inline bool packet_filter_is_due(const struct packet_ring *ring)
+{
+	return ring->filter_here || ring->filter_cells != 0;
+}
+
+/* Takes out of burst what the program rejects, and cuts the rest to what it keeps. */
+void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The reader's side of a TPACKET_V2 ring, used in immediate mode: every packet is a cell of its own, handed over as soon as it is there. */
+#include "packet-frame.h"
+#include "packet-ring.h"
+
+static struct tpacket2_hdr *frame_at(const struct packet_ring *ring, uint32_t n)
+{
+	return (struct tpacket2_hdr *)packet_ring_cell(ring, n);
+}
+
+static bool is_ours(const struct packet_ring *ring, uint32_t n)
+{
+	return frame_is_ours(frame_at(ring, n));
+}
+
+static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
+{
+	uint32_t position = ring->position;
+	unsigned n;
+
+	if (max > ring->cells)
+		max = ring->cells;
+	burst->block_sequence = 0;
+	burst->losing = false;
+	for (n = 0; n < max; n++) {
+		struct tpacket2_hdr *frame = frame_at(ring, position);
+		int ret;
+
+		if (!frame_is_ours(frame))
+			break;
+		ret = frame_view(&burst->packet[n], (uint8_t *)frame, ring->cell_size, n ? NULL : error);
+		if (ret < 0) {
+			if (n == 0)
+				return ret;
+			break;
+		}
+		burst->losing |= (burst->packet[n].flags & TP_STATUS_LOSING) != 0;
+		position = position + 1 == ring->cells ? 0 : position + 1;
+	}
+	ring->taken = n;
+	return (int)n;
+}
+
+static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+{
+	const uint8_t *stop = link ? (const uint8_t *)link - FRAME_LINK_OFFSET : NULL;
+
+	for (; ring->taken != 0; ring->taken--) {
+		struct tpacket2_hdr *frame = frame_at(ring, ring->position);
+
+		if ((uint8_t *)frame == stop)
+			break;
+		frame_release(frame);
+		packet_ring_step(ring);
+	}
+}
+
+const struct packet_ring_kind packet_ring_v2 = {
+	.version = TPACKET_V2,
+	.take = take,
+	.give_back = give_back,
+	.is_ours = is_ours,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The reader's side of a TPACKET_V3 ring: from block to block. What is in a block is packet-block.c's business. */
+#include "packet-ring.h"
+
+static struct tpacket_block_desc *block_at(const struct packet_ring *ring, uint32_t n)
+{
+	return (struct tpacket_block_desc *)packet_ring_cell(ring, n);
+}
+
+static bool is_ours(const struct packet_ring *ring, uint32_t n)
+{
+	return block_is_ours(block_at(ring, n));
+}
+
+static void leave_block(struct packet_ring *ring)
+{
+	block_release(block_at(ring, ring->position));
+	ring->cursor.frame = NULL;
+	packet_ring_step(ring);
+}
+
+/* Enters the next block that has a packet. 1 if the cursor is at one, 0 if there is none now. */
+static int enter_block(struct packet_ring *ring, struct error *error)
+{
+	while (!ring->cursor.frame) {
+		struct tpacket_block_desc *block = block_at(ring, ring->position);
+		int ret;
+
+		if (!block_is_ours(block))
+			return 0;
+		ret = block_open(&ring->cursor, block, ring->block_size, error);
+		if (ret < 0)
+			return ret;
+		if (ring->cursor.left == 0)
+			leave_block(ring);
+	}
+	return 1;
+}
+
+static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
+{
+	const struct tpacket_block_desc *block;
+	int ret = enter_block(ring, error);
+
+	if (ret <= 0)
+		return ret;
+	block = block_at(ring, ring->position);
+	burst->block_sequence = block->hdr.bh1.seq_num;
+	burst->losing = block->hdr.bh1.block_status & TP_STATUS_LOSING;
+	return block_walk(&ring->cursor, burst->packet, max, &ring->after, error);
+}
+
+static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+{
+	if (link)
+		block_seek(&ring->cursor, link);
+	else
+		ring->cursor = ring->after;
+	/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
+	if (ring->cursor.left == 0)
+		leave_block(ring);
+}
+
+const struct packet_ring_kind packet_ring_v3 = {
+	.version = TPACKET_V3,
+	.take = take,
+	.give_back = give_back,
+	.is_ours = is_ours,
+};

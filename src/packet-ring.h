@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A packet socket with its ring: setting it up, taking packets out, giving them back. One ring is one socket on one interface.
+ *
+ * Owns the socket, the mapping, and the copy of its filter. The reader's position belongs to one thread; the statistics may be read by any.
+ *
+ *	packet_ring_open	closed -> bound and filling
+ *	packet_ring_take	packets of one block or up to 64 frames, still owned by the ring
+ *	packet_ring_give_back	back to the kernel, block by block (V3) or frame by frame (V2)
+ *	packet_ring_close	accepts any half-open state
+ */
+#ifndef NETRING_PACKET_RING_H
+#define NETRING_PACKET_RING_H
+
+#include <net/if.h>
+
+#include "log.h"
+#include "packet-block.h"
+
+struct packet_ring {
+	int fd;
+	uint8_t *map;
+	size_t map_length;
+	uint64_t asked_length;
+	const struct packet_ring_kind *kind;
+
+	char interface[IFNAMSIZ];
+	int ifindex;			/* 0: all interfaces */
+	bool down;			/* seen ENETDOWN and not yet seen it up or gone */
+	uint32_t busy_poll_us;
+
+	uint32_t cell_size, cells;	/* a cell is what changes owner: a block (V3) or a frame (V2) */
+	uint32_t cells_per_block;	/* 1 with V3 */
+	uint32_t block_size;
+	uint32_t position;		/* the cell that the reader is at */
+	struct block_cursor cursor;	/* V3: inside that block */
+	struct block_cursor after;	/* V3: where the burst that is out ends */
+	uint32_t taken;			/* V2: frames in the burst that is out */
+
+	uint32_t snaplen;		/* 0: whole packets */
+	bool strict;
+	struct sock_filter *filter;	/* the program in force, in the kernel or here; NULL: none */
+	unsigned filter_length;
+	bool filter_here;		/* the kernel does not have it: every packet is judged here */
+	uint32_t filter_cells;		/* cells still to come that another filter let in */
+
+	uint64_t packets, drops, freezes;	/* added to atomically: any thread may fold in what the kernel counted */
+	uint64_t delivered;
+	struct log log;
+};
+
+/*
+ * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
+ * the packet at link, or all that was taken if link is NULL; ready tells whether there is anything to take without touching it.
+ */
+struct packet_ring_kind {
+	int version;
+	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
+	void (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
+	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
+};
+
+extern const struct packet_ring_kind packet_ring_v3, packet_ring_v2;
+
+/* The closed state. */
+void packet_ring_init(struct packet_ring *ring);
+
+/* Errors as netring_open. log is copied: its descriptor must outlive the ring. On failure the ring is closed. */
+int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct error *error);
+void packet_ring_close(struct packet_ring *ring);
+
+/* As netring_take and netring_give_back. */
+int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
+void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used);
+
+/* True if the reader would find something now. A look at memory, no system call. */
+bool packet_ring_is_ready(const struct packet_ring *ring);
+
+/* As netring_stats; ring sizes included. */
+int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct error *error);
+
+/* First byte of cell number n, counted from the start of the map. */
+static inline uint8_t *packet_ring_cell(const struct packet_ring *ring, uint32_t n)
+{
+	return ring->map + (size_t)(n / ring->cells_per_block) * ring->block_size + (size_t)(n % ring->cells_per_block) * ring->cell_size;
+}
+
+/* The cell is the kernel's again: step to the next, and count down those that another filter had let in. */
+static inline void packet_ring_step(struct packet_ring *ring)
+{
+	ring->position = ring->position + 1 == ring->cells ? 0 : ring->position + 1;
+	if (unlikely(ring->filter_cells))
+		ring->filter_cells--;
+}
+
+#endif
