@@ -22,6 +22,7 @@ mkdir "$top/shim" "$top/bin" "$top/with:colon"
 cp "${abs_top_builddir:?}/netring" "$top/netring"
 cp -L "${SHIM_DIR:?}/libpcap.so.0.8" "$top/shim/libpcap.so.0.8"
 ln -s libpcap.so.0.8 "$top/shim/libpcap.so"
+ln -s libpcap.so.0.8 "$top/shim/libpcap.so.1"
 cp "$top/shim/libpcap.so.0.8" "$top/with:colon/"
 shim=$top/shim/libpcap.so.0.8
 bin=$top/bin
@@ -75,6 +76,13 @@ printf 'exec "%s/probe" "$@"\n' "$bin" >"$bin/bare-script" && chmod 755 "$bin/ba
 cp "$bin/plain" "$bin/sudo"
 cp "$bin/plain" "$bin/env-cleaner" && ln -s env-cleaner "$bin/launcher"
 cp /bin/sh "$bin/python3.99" && ln -s /bin/sh "$bin/my-shell"
+# A libpcap of its own, found by a run path that is stronger than LD_LIBRARY_PATH; and one under upstream's SONAME.
+echo 'const char *pcap_lib_version(void) { return "its own"; }' >"$top/own.c"
+mkdir "$top/own"
+build "$top/own/libpcap.so.0.8" -shared -fPIC "$top/own.c" -Wl,-soname,libpcap.so.0.8
+build "$bin/own" "$abs_top_srcdir/tests/cli/probe.c" "$top/own/libpcap.so.0.8" -Wl,--disable-new-dtags,-rpath,"$top/own"
+build "$top/own/libpcap.so.1" -shared -fPIC "$top/own.c" -Wl,-soname,libpcap.so.1
+build "$bin/upstream" "$abs_top_srcdir/tests/cli/probe.c" "$top/own/libpcap.so.1"
 # The name of the library in a segment that is not read-only, as patchelf leaves it: bit W of the first LOAD header, which is at 64 + 56 * index.
 cp "$bin/probe" "$bin/patched"
 index=$(readelf -lW "$bin/patched" | awk '/^  Type/ { n = 0; next } /^  LOAD/ { print n; exit } /^  [A-Z]/ { n++ }')
@@ -104,6 +112,12 @@ expect "needs libpcap" 0 "$mapped" run "$bin/probe"
 [ "$(run "$bin/probe" | grep -c ^mapped=)" -eq 1 ]
 ok $? "no second libpcap is in the process"
 expect "through PATH" 0 "$mapped" env PATH="$bin:$PATH" "$top/netring" run -L "$top/shim" probe
+expect "needs libpcap, and brings its own" 0 "$mapped" run "$bin/own"
+[ "$(run "$bin/own" | grep -c ^mapped=)" -eq 1 ]
+ok $? "its own is not loaded"
+expect "needs libpcap.so.1" 0 "$mapped" run "$bin/upstream"
+[ "$(run "$bin/upstream" | grep -c ^mapped=)" -eq 1 ]
+ok $? "the library is there once, by whatever name"
 expect "needs libpcap through a library" 0 'libpcap version' run "$bin/outer"
 expect "opens libpcap with dlopen" 0 'libpcap version' run "$bin/opener"
 expect "launcher: timeout" 0 "$mapped" run -- timeout 5 "$bin/probe"
