@@ -179,13 +179,13 @@ run "$bin/script" >/dev/null 2>&1
 ok $? "0 from a script"
 # shellcheck disable=SC2016 # the inner shell's $$
 expect "death by a signal" 143 '' sh -c '"$0" run -L "$1" sh -c "kill -TERM \$\$"' "$top/netring" "$top/shim"
-expect "not found" 127 'cannot start no-such-program: No such file' run no-such-program
+expect "not found" 127 'cannot start no-such-program: No such file' env PATH=/usr/bin:/bin "$top/netring" run -L "$top/shim" no-such-program
 expect "not found, with a slash" 127 'cannot start /no/such: No such file' run /no/such
 expect "not executable" 126 'data: Permission denied' run "$bin/data"
 expect "not executable, through PATH" 126 'cannot start data: Permission denied' env PATH="$bin:$PATH" "$top/netring" run -L "$top/shim" data
 expect "a folder" 126 'Permission denied' run "$bin"
 expect "an empty name" 127 'cannot start' run ""
-expect "not found is said even when forced" 127 'No such file' run -f no-such-program
+expect "not found is said even when forced" 127 'No such file' run -f /no/such
 expect "no program" 2 'the program to start is missing' run
 expect "unknown short option" 2 'unknown option -z' run -z "$bin/probe"
 expect "unknown short option among others" 2 'unknown option -z' run -fz "$bin/probe"
