@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. libcheck forks for each test, so
- * that what one test puts into the environment ends with it. */
+/*
+ * Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. Each test begins with an environment
+ * without ours, whether libcheck forks or not.
+ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -21,6 +23,9 @@
 /* pcap's error buffer; a sentence must fit with some room for a prefix. */
 #define ERRBUF_SIZE 256
 
+/* A name that is not in the table. */
+#define MISSPELT "NETRING_PROMISK"
+
 static struct config config;
 static struct error error;
 
@@ -29,6 +34,7 @@ static void setup(void)
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		unsetenv(config_variables[i].name);
 	unsetenv("NETRING_TESTS_REQUIRED");
+	unsetenv(MISSPELT);
 	config_init(&config);
 	error.text[0] = '\0';
 }
@@ -181,6 +187,8 @@ static const struct {
 	{ CONFIG_BLOCK_SIZE, "0" }, { CONFIG_BLOCK_SIZE, "4095" }, { CONFIG_BLOCK_SIZE, "4097" }, { CONFIG_BLOCK_SIZE, "6000" },
 	{ CONFIG_BLOCK_SIZE, "2G" }, { CONFIG_BLOCK_SIZE, "1073745920" },
 	{ CONFIG_BLOCK_COUNT, "0" }, { CONFIG_BLOCK_COUNT, "65537" }, { CONFIG_BLOCK_COUNT, "1K" }, { CONFIG_BLOCK_COUNT, "4294967297" },
+	/* In 64 bits these two wrap around to 4 and 4G, which would do. */
+	{ CONFIG_BLOCK_COUNT, "18446744073709551620" }, { CONFIG_RING_SIZE, "17179869188G" },
 	{ CONFIG_RING_SIZE, "0" }, { CONFIG_RING_SIZE, "4095" }, { CONFIG_RING_SIZE, "65G" }, { CONFIG_RING_SIZE, "68719476737" },
 	{ CONFIG_FRAME_SIZE, "0" }, { CONFIG_FRAME_SIZE, "127" }, { CONFIG_FRAME_SIZE, "2050" }, { CONFIG_FRAME_SIZE, "112" },
 	{ CONFIG_FRAME_SIZE, "2G" },
@@ -439,7 +447,7 @@ START_TEST(test_misspelt_names_are_warned_of_once)
 {
 	char text[1024];
 
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	setenv("NETRING_TESTS_REQUIRED", "1", 1);
 	check_names_into(text, sizeof(text), LOG_WARN);
 	ck_assert_str_eq(text, "netring: warn: unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?\n");
@@ -450,7 +458,7 @@ START_TEST(test_misspelt_names_are_silent_when_the_log_is_off)
 {
 	char text[1024];
 
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	check_names_into(text, sizeof(text), LOG_ERROR);
 	ck_assert_str_eq(text, "");
 }
@@ -461,7 +469,7 @@ START_TEST(test_strict_refuses_misspelt_names)
 	struct log log = LOG_INIT;
 
 	ck_assert_int_eq(config_check_names(&log, true, &error), 0);
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
 	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
 	ck_assert_str_eq(error.text, "unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?");
