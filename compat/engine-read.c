@@ -8,7 +8,7 @@
  *
  * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
  *
- * Before each callback the place to go on from is stored (capture->resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or
+ * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or
  * that reads from the handle itself, loses nothing and sees nothing twice.
  */
 #include <arpa/inet.h>
@@ -154,36 +154,36 @@ static int hand_over_header(pcap_t *p, const struct reader *reader, struct tpack
 }
 
 /* The hot loop. Returns the packets that the program saw. `fraction` divides nanoseconds; a constant, so that this is compiled once for each. */
-static inline __attribute__((always_inline)) int hand_over_block(pcap_t *p, struct block_cursor *cursor, const struct reader *reader, uint32_t fraction)
+static inline __attribute__((always_inline)) int hand_over_block(pcap_t *p, struct block_cursor *where, const struct reader *reader, uint32_t fraction)
 {
-	struct netring *capture = p->capture;
-	uint32_t left = cursor->left;
+	struct block_cursor cursor = *where;
 	struct tpacket3_hdr *header;
-	int unseen = 0;
+	int seen, unseen = 0;
 
-	while ((header = block_next(cursor)) != NULL) {
-		capture->resume = cursor->frame;
+	while ((header = block_next(&cursor)) != NULL) {
+		p->resume = cursor.frame;
 		if (likely(!(header->tp_status & NETRING_VLAN)))
 			show(p, reader, header->tp_sec, header->tp_nsec / fraction, header->tp_snaplen, header->tp_len, block_data(header));
 		else
 			unseen += !hand_over_header(p, reader, header);
-		if (unlikely(p->break_loop) || unlikely(capture->resume != cursor->frame))
+		if (unlikely(p->attention))
 			break;
 	}
-	return (int)(left - cursor->left) - unseen;
+	seen = (int)(where->left - cursor.left) - unseen;
+	*where = cursor;
+	return seen;
 }
 
 /* The same where every packet is looked at. */
 static int hand_over_dressed(pcap_t *p, struct block_cursor *cursor, const struct reader *reader)
 {
-	struct netring *capture = p->capture;
 	struct tpacket3_hdr *header;
 	int seen = 0;
 
 	while ((header = block_next(cursor)) != NULL) {
-		capture->resume = cursor->frame;
+		p->resume = cursor->frame;
 		seen += hand_over_header(p, reader, header);
-		if (p->break_loop || capture->resume != cursor->frame)
+		if (p->attention)
 			break;
 	}
 	return seen;
@@ -213,10 +213,14 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 
 	if (ret <= 0)
 		return ret;
+	p->resume = cursor.frame;
 	beyond = cursor.left > (uint32_t)max ? cursor.left - (uint32_t)max : 0;
 	cursor.left -= beyond;
-	*seen = p->break_loop ? 0 : hand_over_all(p, &cursor, reader);
-	if (*seen == 0 && cursor.left != 0 && !p->break_loop && p->capture->resume == cursor.frame)
+	*seen = handle_is_broken_off(p) ? 0 : hand_over_all(p, &cursor, reader);
+	if (p->resume != cursor.frame)
+		return FOUND_PACKETS;	/* a callback has read on by itself */
+	p->resume = NULL;
+	if (*seen == 0 && cursor.left != 0 && !handle_is_broken_off(p))
 		ret = block_corrupted(&cursor, error);
 	cursor.left += beyond;
 	capture_return(p->capture, &cursor);
@@ -235,7 +239,7 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 		return ret;
 	*seen = 0;
 	/* libpcap looks at the flag before each packet with TPACKET_V3, and behind it with V2. */
-	while (p->used < p->burst.count && (!p->break_loop || (p->request.immediate && *seen == 0))) {
+	while (p->used < p->burst.count && (!handle_is_broken_off(p) || (p->request.immediate && *seen == 0))) {
 		const struct netring_packet *packet = &p->burst.packet[p->used++];
 
 		*seen += hand_over(p, reader, packet);
@@ -246,11 +250,20 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
+	bool inside = p->resume != NULL;
 	struct error error = { "" };
-	int ret = read_block(p, max, reader, seen, &error);
+	int ret;
 
+	if (inside)
+		capture_return_at(p->capture, p->resume);
+	p->resume = NULL;
+	attention_clear(&p->attention, ATTENTION_MOVED);
+	ret = read_block(p, max, reader, seen, &error);
 	if (ret == -EAGAIN)
 		ret = read_burst(p, max, reader, seen, &error);
+	/* If a callback of a read further up is what called, that one must stop: its place is gone. */
+	if (inside)
+		attention_set(&p->attention, ATTENTION_MOVED);
 	if (ret < 0) {
 		handle_engine_error(p, ret, &error);
 		return PCAP_ERROR;
@@ -261,7 +274,7 @@ static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 /* Clears the flag: one pcap_breakloop, one PCAP_ERROR_BREAK. */
 static int broken_off(pcap_t *p)
 {
-	p->break_loop = 0;
+	attention_clear(&p->attention, ATTENTION_BREAK);
 	return PCAP_ERROR_BREAK;
 }
 
@@ -271,7 +284,7 @@ static int wait_for_packets(pcap_t *p)
 	struct error error = { "" };
 
 	for (;;) {
-		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->break_loop, &error);
+		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->attention, &error);
 
 		if (ret < 0) {
 			handle_engine_error(p, ret, &error);
@@ -281,7 +294,7 @@ static int wait_for_packets(pcap_t *p)
 			return 0;
 		if (p->nonblock)
 			return 0;	/* the flag stays, for the call that finds packets */
-		if (p->break_loop)
+		if (handle_is_broken_off(p))
 			return broken_off(p);
 	}
 }
@@ -305,7 +318,7 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 			return ret;
 		total += seen;
 		if (ret == FOUND_PACKETS) {
-			if (p->break_loop)
+			if (handle_is_broken_off(p))
 				return broken_off(p);
 			if (total == max)
 				return total;

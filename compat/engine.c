@@ -221,7 +221,7 @@ static void engine_breakloop(pcap_t *p)
 {
 	uint64_t one = 1;
 
-	p->break_loop = 1;
+	attention_set(&p->attention, ATTENTION_BREAK);
 	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0)
 		return;	/* the eventfd is full of wake-ups already */
 }

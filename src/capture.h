@@ -8,7 +8,6 @@
 struct netring {
 	struct packet_ring ring;
 	bool out;		/* a burst has been taken and not given back */
-	uint8_t *resume;	/* a block is being read in place: the packet to go on with if the reader does not come back to say how far it got */
 };
 
 /* As netring_open, with a log whose descriptor must outlive the capture. */
@@ -19,11 +18,12 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 
 /*
  * Reading a block in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for block_next: 1; 0 if there is no
- * packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. Before the reader lets anybody else run it sets capture->resume to its cursor's
- * frame; capture_return takes the cursor back, and does nothing when resume is no longer the cursor's frame: somebody has read on since.
+ * packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. capture_return takes the cursor back when the reader is through. A reader that
+ * cannot return it, because somebody left by longjmp, calls capture_return_at with the frame of the first packet that it has not consumed.
  */
 int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct error *error);
 void capture_return(struct netring *capture, const struct block_cursor *cursor);
+void capture_return_at(struct netring *capture, const uint8_t *frame);
 
 /* True while the interface is down, and may be gone. */
 bool capture_is_down(const struct netring *capture);

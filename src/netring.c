@@ -80,24 +80,10 @@ void netring_close(struct netring *capture)
 	free(capture);
 }
 
-/* A reader that did not return: its callback left by longjmp, or reads from the same handle. What it saw is known by resume. */
-static void recover(struct netring *capture)
-{
-	uint32_t left = capture->ring.cursor.left;
-
-	if (!capture->resume)
-		return;
-	block_seek(&capture->ring.cursor, capture->resume);
-	packet_ring_count_delivered(&capture->ring, left - capture->ring.cursor.left);
-	capture->resume = NULL;
-	packet_ring_leave_if_empty(&capture->ring);
-}
-
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	int ret;
 
-	recover(capture);
 	if (unlikely(capture->out))
 		netring_give_back(capture, burst, burst->count);
 	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
@@ -117,25 +103,27 @@ int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct 
 {
 	int ret;
 
-	recover(capture);
 	if (!packet_ring_is_plain(&capture->ring) || capture->out)
 		return -EAGAIN;
 	ret = packet_ring_enter_block(&capture->ring, error);
-	if (ret == 1) {
+	if (ret == 1)
 		*cursor = capture->ring.cursor;
-		capture->resume = cursor->frame;
-	}
 	return ret;
 }
 
 void capture_return(struct netring *capture, const struct block_cursor *cursor)
 {
-	if (capture->resume != cursor->frame)
-		return;
-	capture->resume = NULL;
 	packet_ring_count_delivered(&capture->ring, capture->ring.cursor.left - cursor->left);
 	capture->ring.cursor = *cursor;
 	packet_ring_leave_if_empty(&capture->ring);
+}
+
+void capture_return_at(struct netring *capture, const uint8_t *frame)
+{
+	struct block_cursor cursor = capture->ring.cursor;
+
+	block_seek(&cursor, frame);
+	capture_return(capture, &cursor);
 }
 
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error)

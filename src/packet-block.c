@@ -33,7 +33,7 @@ int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, ui
 				 "corrupted frame on kernel ring: block of %u bytes says %u packets from offset %u in %u bytes",
 				 size, header->num_pkts, first, used);
 	cursor->frame = (uint8_t *)block + first;
-	cursor->end = (const uint8_t *)block + used;
+	cursor->room = (int64_t)used - first;
 	cursor->left = header->num_pkts;
 	return 0;
 }
@@ -56,9 +56,9 @@ int block_corrupted(const struct block_cursor *cursor, struct error *error)
 {
 	const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)cursor->frame;
 
-	if (cursor->end - cursor->frame < (ptrdiff_t)BLOCK_FRAME_MIN)
+	if (cursor->room < (int64_t)BLOCK_FRAME_MIN)
 		return error_set(error, EBADMSG, "corrupted frame on kernel ring: no room for the next of %u packets", cursor->left);
-	return corrupted_frame(error, header->tp_mac, header->tp_snaplen, (uint32_t)(cursor->end - cursor->frame));
+	return corrupted_frame(error, header->tp_mac, header->tp_snaplen, (uint32_t)cursor->room);
 }
 
 void block_seek(struct block_cursor *cursor, const uint8_t *frame)

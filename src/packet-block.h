@@ -20,7 +20,7 @@
 /* Where a reader stands in a block. frame is NULL between blocks. */
 struct block_cursor {
 	uint8_t *frame;		/* the next packet's header */
-	const uint8_t *end;	/* one past the bytes in use */
+	int64_t room;		/* bytes from there to the end of what is in use */
 	uint32_t left;		/* packets from frame on */
 };
 
@@ -51,22 +51,23 @@ int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, ui
 static inline struct tpacket3_hdr *block_next(struct block_cursor *cursor)
 {
 	struct tpacket3_hdr *header = (struct tpacket3_hdr *)cursor->frame;
-	ptrdiff_t room = cursor->end - cursor->frame;
-	size_t need, next;
+	uint32_t next;
+	int64_t need;
 
-	if (unlikely(cursor->left == 0 || room < (ptrdiff_t)BLOCK_FRAME_MIN))
+	if (unlikely(cursor->left == 0 || cursor->room < (int64_t)BLOCK_FRAME_MIN))
 		return NULL;
-	need = (size_t)header->tp_mac + header->tp_snaplen;
-	if (unlikely(header->tp_mac < BLOCK_FRAME_MIN || need > (size_t)room))
+	need = (int64_t)header->tp_mac + header->tp_snaplen;
+	if (unlikely(header->tp_mac < BLOCK_FRAME_MIN || need > cursor->room))
 		return NULL;
 	cursor->left--;
 	next = header->tp_next_offset;
-	if (likely(next >= need && next % 8 == 0)) {
+	if (likely((next & 7) == 0 && next >= need)) {
 		cursor->frame += next;
+		cursor->room -= next;
 	} else {
 		/* The last one has no next. Behind any other such there is no room, so it is the last one seen. */
 		cursor->frame += need;
-		cursor->end = cursor->frame;
+		cursor->room = 0;
 	}
 	return header;
 }
