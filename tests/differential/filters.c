@@ -382,6 +382,55 @@ static void ancillary_in_userland(void)
 	long_with("length", wire_length, 4);
 }
 
+/*
+ * `inbound` and its like are for the kernel alone. Once the blocks that were in the ring at setfilter have
+ * gone by, such a filter works: ten blocks of one packet each, then those that are looked at.
+ */
+static void kernel_only_expressions(void)
+{
+	static const struct vlan_tag tag = { 0x8100, 42 };
+	static const char *const texts[] = { "inbound", "outbound", "ifindex 2", "inbound and vlan 42", "not ifindex 2" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct packets first = { 0 }, packets = { 0 };
+		pcap_t *p = open_live(CAP, 10);
+
+		set_filter(p, texts[i]);
+		for (int round = 0; round < 12; round++) {
+			send_tagged(60, &tag, 1);
+			send_out(1, 60);
+			sleep_ms(30);
+			pcap_setnonblock(p, 1, errbuf);
+			pcap_dispatch(p, -1, collect, (u_char *)&first);
+		}
+		drain_all(p, &first);
+		send_tagged(61, &tag, 1);
+		send_in(2, 62);
+		send_out(1, 63);
+		drain_all(p, &packets);
+		say_packets(texts[i], &packets);
+		pcap_close(p);
+	}
+}
+
+static void kernel_only_at_once(void)
+{
+	static const char *const texts[] = { "inbound", "outbound", "ifindex 2" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct packets packets = { 0 };
+		pcap_t *p = open_live(CAP, 10);
+
+		set_filter(p, texts[i]);
+		send_in(2, 62);
+		send_out(1, 63);
+		drain_all(p, &packets);
+		say("%s: n=%u", texts[i], packets.count);
+		say_stats(p, "stats");
+		pcap_close(p);
+	}
+}
+
 /* ---- 46: lengths ---- */
 
 static void returns(unsigned value, int snaplen, int immediate)
@@ -473,6 +522,8 @@ const struct test_case filter_cases[] = {
 	{ "3.5-43 queued packets on any", queued_on_any },
 	{ "3.5-43 a filter set in the callback", filter_set_in_callback },
 	{ "3.5-45 ancillary loads in the library", ancillary_in_userland },
+	{ "3.5-45 kernel-only filters, ring gone by", kernel_only_expressions },
+	{ "3.5-45 kernel-only filters at once", kernel_only_at_once },
 	{ "3.5-46 the return value truncates", return_truncates },
 	{ "3.5-46 without a filter", no_filter_truncates },
 	{ "3.5-47 a filter on the descriptor", raw_attach },
