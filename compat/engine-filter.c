@@ -125,5 +125,6 @@ int engine_setfilter(pcap_t *p, struct bpf_program *program)
 	}
 	free(p->cooked_filter);
 	p->cooked_filter = here;
+	attention_set(&p->attention, ATTENTION_CHANGED);
 	return 0;
 }

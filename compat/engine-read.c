@@ -239,10 +239,14 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 		return ret;
 	*seen = 0;
 	/* libpcap looks at the flag before each packet with TPACKET_V3, and behind it with V2. */
-	while (p->used < p->burst.count && (!handle_is_broken_off(p) || (p->request.immediate && *seen == 0))) {
-		const struct netring_packet *packet = &p->burst.packet[p->used++];
-
-		*seen += hand_over(p, reader, packet);
+	if (handle_is_broken_off(p) && p->request.immediate)
+		max = 1;
+	else if (p->attention)
+		max = 0;
+	while (p->used < p->burst.count && *seen < max) {
+		*seen += hand_over(p, reader, &p->burst.packet[p->used++]);
+		if (p->attention)
+			break;
 	}
 	netring_give_back(p->capture, &p->burst, p->used);
 	return FOUND_PACKETS;
@@ -257,13 +261,13 @@ static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 	if (inside)
 		capture_return_at(p->capture, p->resume);
 	p->resume = NULL;
-	attention_clear(&p->attention, ATTENTION_MOVED);
+	attention_clear(&p->attention, ATTENTION_CHANGED);
 	ret = read_block(p, max, reader, seen, &error);
 	if (ret == -EAGAIN)
 		ret = read_burst(p, max, reader, seen, &error);
 	/* If a callback of a read further up is what called, that one must stop: its place is gone. */
 	if (inside)
-		attention_set(&p->attention, ATTENTION_MOVED);
+		attention_set(&p->attention, ATTENTION_CHANGED);
 	if (ret < 0) {
 		handle_engine_error(p, ret, &error);
 		return PCAP_ERROR;
@@ -300,8 +304,8 @@ static int wait_for_packets(pcap_t *p)
 }
 
 /*
- * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that the wait brought nothing that the program wants,
- * which with a timeout of 0 is no reason to return, unless every packet is a wake-up of its own (immediate mode).
+ * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that what was there, or what the wait brought, is
+ * nothing that the program wants; with a timeout of 0 that is no reason to return, unless every packet is a wake-up of its own (immediate mode).
  */
 int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
@@ -309,7 +313,7 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 	bool patient = p->request.timeout_ms == 0 && !p->request.immediate && !p->nonblock;
 	int max = count > 0 ? count : INT32_MAX;
 	int total = 0;
-	bool waited = false;
+	bool woken = false;
 
 	for (;;) {
 		int seen = 0, ret = read_some(p, max - total, &reader, &seen);
@@ -318,18 +322,19 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 			return ret;
 		total += seen;
 		if (ret == FOUND_PACKETS) {
+			woken = true;
 			if (handle_is_broken_off(p))
 				return broken_off(p);
 			if (total == max)
 				return total;
 			continue;
 		}
-		if (total > 0 || (waited && !patient))
+		if (total > 0 || (woken && !patient))
 			return total;
 		ret = wait_for_packets(p);
 		if (ret < 0)
 			return ret;
-		waited = true;
+		woken = true;
 	}
 }
 

@@ -50,7 +50,7 @@ extern const struct handle_ops delegated_ops, engine_ops;
 /* Set and cleared atomically: a signal handler or another thread may do so between any two instructions of the reader. */
 enum attention {
 	ATTENTION_BREAK = 1,		/* pcap_breakloop was called */
-	ATTENTION_MOVED = 2,		/* a read inside a callback has moved the handle's place in the ring */
+	ATTENTION_CHANGED = 2,		/* a callback has read on by itself, or set a filter: what the loop knows is out of date */
 };
 
 static inline void attention_set(int *attention, enum attention why)
