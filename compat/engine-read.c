@@ -38,6 +38,7 @@ static int vlan_offset(int linktype)
 {
 	switch (linktype) {
 	case DLT_EN10MB:
+	case DLT_DOCSIS:	/* Ethernet under another name */
 		return 2 * ETHER_ADDR_LEN;
 	case DLT_LINUX_SLL:
 		return SLL_HDR_LEN - 2;

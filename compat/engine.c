@@ -2,6 +2,7 @@
 /* Engine handles: opening the ring behind a pcap_t, closing it, and everything that is not reading. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,14 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 	}
 }
 
+/* What the kernel keeps of a packet; 0: all. The addresses at least, because a VLAN tag is put back behind them before the packet is cut. */
+static uint32_t kernel_snaplen(int snaplen)
+{
+	if (snaplen >= SNAPLEN_MAX)
+		return 0;
+	return snaplen > ETHER_HDR_LEN ? (uint32_t)snaplen : ETHER_HDR_LEN;
+}
+
 static void ring_config(pcap_t *p, const struct config *config, bool host_stamps, struct netring_config *ring)
 {
 	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
@@ -92,7 +101,7 @@ static void ring_config(pcap_t *p, const struct config *config, bool host_stamps
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
-	ring->snaplen = p->snaplen < SNAPLEN_MAX ? (uint32_t)p->snaplen : 0;
+	ring->snaplen = kernel_snaplen(p->snaplen);
 	ring->busy_poll_us = (uint32_t)config->value[CONFIG_BUSY_POLL_US];
 	ring->protocol = (uint16_t)p->request.protocol;
 	ring->immediate = p->request.immediate != 0;
