@@ -44,9 +44,9 @@ not_ok() {
 	echo "not ok $tap_count - $1"
 }
 
-# At most 60 lines of FILE as TAP comments.
+# The beginning of FILE as TAP comments.
 diag_file() {
-	[ -s "$1" ] && head -n 60 "$1" | sed 's/^/# /'
+	[ -s "$1" ] && head -n 25 "$1" | sed 's/^/# /'
 	return 0
 }
 
@@ -86,6 +86,7 @@ set_up() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/netring-clients.XXXXXX")
 	# Programs that give up root write and read here too.
 	chmod 755 "$work"
+	export TMPDIR=$work
 	ip netns add "$cap_ns" || cannot_run "cannot make network namespaces"
 	ip netns add "$gen_ns"
 	quiet_ipv6 "$cap_ns"

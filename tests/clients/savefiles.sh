@@ -10,7 +10,7 @@ samples=$work/samples
 make_samples() {
 	mkdir "$samples"
 	cd "$samples" || exit 1
-	start tcpdump -i cap0 -Z root -c 75 -w plain.pcap
+	start tcpdump -i cap0 -Z root -c 68 -w plain.pcap
 	wait_for 20 capturing cap0 filtered
 	send mix vlan:3
 	finish >/dev/null
@@ -84,7 +84,7 @@ through_tshark() { # FILE
 (make_samples) || { echo "Bail out! no samples"; exit 1; }
 
 for file in plain nano cooked swapped cut-in-packet; do
-	compare "tcpdump -r $file.pcap" -e 'IP 10.77.0.101' over "$file.pcap" tcpdump -n -e -r in
+	compare "tcpdump -r $file.pcap" -e '10.77.0.10[12].*length' over "$file.pcap" tcpdump -n -e -r in
 done
 compare "tcpdump -r of pcapng" -e 'vlan 42' over next.pcapng tcpdump -n -e -r in
 for file in cut-in-header empty not absurd; do
@@ -104,7 +104,7 @@ compare "tcpdump -r -w from pcapng" rewritten next.pcapng
 for file in plain.pcap nano.pcap cooked.pcap next.pcapng swapped.pcap; do
 	compare "tshark -r $file, -w" -e '/page0' through_tshark "$file"
 done
-compare "capinfos" -e 'Number of packets: *75' over plain.pcap capinfos in
+compare "capinfos" -e 'Number of packets: *68' over plain.pcap capinfos in
 compare "tcpprep and tcprewrite" -e '^exit 0' over plain.pcap \
 	sh -c 'tcpprep --auto=bridge -i in -o cache && tcprewrite -c cache -i in -o again --endpoints=10.1.1.1:10.1.1.2 &&
 		sha256sum again cache'

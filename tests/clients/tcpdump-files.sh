@@ -125,9 +125,9 @@ ends_after_two_files() {
 post_rotate() {
 	printf '#!/bin/sh\necho "rotated $1" >>rotations\n' >note
 	chmod 755 note
-	start tcpdump -i cap0 -Z root -C 1 -c 2100 -z ./note -w out.pcap udp port 5000
+	start tcpdump -i cap0 -Z root -C 1 -c 1500 -z ./note -w out.pcap udp port 5000
 	wait_capturing cap0 filtered
-	send --gap 0.2 udp:2100
+	send --gap 0.2 big:1500
 	finish
 	cat err
 	wait_for 10 has_line rotations out.pcap
@@ -143,9 +143,9 @@ sum_up() {
 }
 
 rotated_by_size() { # TCPDUMP_ARG...
-	start tcpdump -i cap0 -Z root -C 1 -c 2100 "$@" -w out.pcap udp port 5000
+	start tcpdump -i cap0 -Z root -C 1 -c 1500 "$@" -w out.pcap udp port 5000
 	wait_capturing cap0 filtered
-	send --gap 0.2 udp:2100
+	send --gap 0.2 big:1500
 	finish
 	cat err
 	sum_up 'out.pcap*'
@@ -162,22 +162,22 @@ file_of_user() {
 	files out.pcap
 }
 
-compare "-w" -e '^exit 0' -e 'packet 60 on' written 60 -w out.pcap -- mix
+compare "-w" -e '^exit 0' -e 'packet 53 on' written 53 -w out.pcap -- mix
 compare "-w with a filter" -e 'packet 21 on' written 21 -w out.pcap tcp -- mix:2
 compare "-w -s 96 cuts packets" -e ' 96 of 1514' written 20 -s 96 -w out.pcap udp -- big:20
 compare "-w, tagged frames are whole again" -e 'packet 15 on' written 15 -w out.pcap -- vlan:3
 compare "-w with nanoseconds" -e 'pcap a1b23c4d' written 20 --nano -w out.pcap -- small:20
-compare "-w with -B 4096" -e 'packet 60 on' written 60 -B 4096 -w out.pcap -- mix
-compare "-w in immediate mode" -e 'packet 60 on' written 60 --immediate-mode -w out.pcap -- mix
+compare "-w with -B 4096" -e 'packet 53 on' written 53 -B 4096 -w out.pcap -- mix
+compare "-w in immediate mode" -e 'packet 53 on' written 53 --immediate-mode -w out.pcap -- mix
 compare "-w -" -e 'packet 20 on' to_stdout
 compare "-w -U: packets are in the file at once" -e 'packet 20 on' unbuffered
 compare "-w: the file is whole after SIGINT" -e '^exit 0' -e 'packet 10 on' flushed_at_the_end INT
 compare "-w: the file is whole after SIGTERM" -e 'packet 10 on' flushed_at_the_end TERM
 compare "-w -Z tcpdump" -e '^tcpdump 644' -e 'packet 20 on' file_of_user
 compare "-w where there is no directory" -e '^exit 1' -e 'No such file' to_a_directory_not_there
-compare "-C rotates by size" -e '^file out.pcap1' -e '^2100 packets' rotated_by_size
+compare "-C rotates by size" -e '^file out.pcap1' -e '^1500 packets' rotated_by_size
 compare "-C -W 2 goes round" -e '^file out.pcap0' rotated_by_size -W 2
-compare "-C -z runs the command on each file" -e '^rotated out.pcap$' -e '^2100 packets' post_rotate
+compare "-C -z runs the command on each file" -e '^rotated out.pcap$' -e '^1500 packets' post_rotate
 compare "-G rotates by time" -e '^at least three' -e 'packet 150 on' rotated_by_time
 compare "-G -W ends after the last file" -e '^exit 0' -e '^2$' ends_after_two_files
 check_library "tcpdump -w"

@@ -57,8 +57,8 @@ def udp(data, sport=4000, dport=5000, src=1, dst=2, ident=1, tags=()):
 def tcp(data, flags, seq, ack, sport=43210, dport=80, src=1, dst=2, ident=1):
     options = b""
     if flags & 2:  # SYN: an option list that p0f has a name for (Linux 3.11)
-        options = struct.pack("!BBHBBBBIIBBB", 2, 4, 1460, 4, 2, 8, 10, 1000,
-                              0 if flags == 2 else 1000, 1, 3, 7)
+        options = struct.pack("!BBHBBBBIIBBBB", 2, 4, 1460, 4, 2, 8, 10, 1000,
+                              0 if flags == 2 else 1000, 1, 3, 3, 7)
     window = 1460 * 20 if flags & 2 else 501
     segment = struct.pack("!HHIIBBHHH", sport, dport, seq, ack,
                           (20 + len(options)) // 4 << 4, flags, window, 0, 0)
