@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2120,SC2119
 #
 # What every client test stands on. A test runs a real program twice in a pair
 # of network namespaces, first on the system's libpcap ("stock"), then on
@@ -91,16 +91,22 @@ set_up() {
 	ip netns add "$gen_ns"
 	quiet_ipv6 "$cap_ns"
 	quiet_ipv6 "$gen_ns"
+	no_icmp_limit "$cap_ns"
+	no_icmp_limit "$gen_ns"
 	add_link 0 10.77.0
 	ip -n "$cap_ns" link set lo up
 }
 
 # Router solicitations and duplicate address detection would be stray packets.
 quiet_ipv6() {
-	ip netns exec "$1" sh -c '
-		for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do
-			if [ -e "$f" ]; then echo 1 >"$f"; fi
-		done'
+	[ -e /proc/sys/net/ipv6 ] || return 0
+	ip netns exec "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+}
+
+# Every probe gets its answer, also the second within a second.
+no_icmp_limit() {
+	ip netns exec "$1" sysctl -qw net.ipv4.icmp_ratelimit=0
 }
 
 # A veth pair capN - genN with fixed addresses, neighbours known beforehand.
@@ -160,10 +166,10 @@ on_netring() {
 # regular expressions after -e must each match a line of it, so that two equal
 # failures do not pass.
 compare() { # DESCRIPTION [-e REGEXP]... SCENARIO [ARG]...
-	local what=$1 wanted=() dir=$work/$((tap_count + 1))
+	local what=$1 expected=() dir=$work/$((tap_count + 1))
 	shift
 	while [ "$1" = -e ]; do
-		wanted+=("$2")
+		expected+=("$2")
 		shift 2
 	done
 	mkdir "$dir"
@@ -175,7 +181,7 @@ compare() { # DESCRIPTION [-e REGEXP]... SCENARIO [ARG]...
 	elif ! diff -u "$dir/stock.outcome" "$dir/netring.outcome" >"$dir/diff"; then
 		not_ok "$what: stock and netring differ"
 		diag_file "$dir/diff"
-	elif ! has_all "$dir/stock.outcome" ${wanted[@]+"${wanted[@]}"}; then
+	elif ! has_all "$dir/stock.outcome" ${expected[@]+"${expected[@]}"}; then
 		not_ok "$what: equal, but not what should be"
 		diag_file "$dir/stock.outcome"
 	else
@@ -265,7 +271,7 @@ is_alive() {
 
 # Wait for the end of the started program, and print its exit code.
 finish() {
-	wait_for "${1:-20}" has_ended "$pid"
+	wait_for 20 has_ended "$pid"
 	wait "$pid"
 	echo "exit $?"
 }
@@ -273,6 +279,33 @@ finish() {
 stop() { # SIGNAL
 	kill -"$1" "$pid" || fail "$pid has ended too early"
 	finish
+}
+
+# A program in the generator's namespace, in the background; always on stock.
+start_peer() {
+	ip netns exec "$gen_ns" "$@" </dev/null >peer.out 2>peer.err &
+	peer_pid=$!
+}
+
+is_listening() { # NAMESPACE PORT
+	ip netns exec "$1" ss -H -lnt "sport = :$2" | grep -q .
+}
+
+# Everything that arrives at the generator's end, for tests that send.
+start_peer_capture() { # FILTER
+	start_peer tcpdump --immediate-mode -U -Z root -i gen0 -Q in -w peer.pcap "$@"
+	wait_for 20 has_line peer.err '^tcpdump: listening on'
+}
+
+peer_has() { # COUNT
+	kill -USR1 "$peer_pid"
+	grep -q "^tcpdump: $1 packets captured" peer.err
+}
+
+# The frames that arrived, once there are COUNT of them.
+peer_packets() { # COUNT
+	wait_for 20 peer_has "$1"
+	packets --live peer.pcap
 }
 
 # Is a packet socket bound on INTERFACE ("*" for any) with a real protocol, and
@@ -287,8 +320,14 @@ capturing() { # INTERFACE [filtered]
 
 # The packet socket is there (and the filter): note which library it came from.
 wait_capturing() { # INTERFACE [filtered]
-	wait_for 20 capturing "$@"
+	wait_for 20 captures_or_ended "$@"
+	capturing "$@" || fail "the program has ended instead of capturing"
 	note_library
+}
+
+# A daemon's first process may end, so its socket is asked for first.
+captures_or_ended() {
+	capturing "$@" || has_ended "$pid"
 }
 
 # Note the path of every libpcap mapped by a process of the capture namespace.
@@ -335,6 +374,11 @@ packets() {
 # netring adds its own version to libpcap's.
 no_netring_version() {
 	sed -E 's/(libpcap version [0-9.]+ \([^)]*\)), netring [^ ,]+/\1/'
+}
+
+# What is left of numbers that a clock makes: "0.123 seconds", "rtt=0.3 ms".
+no_seconds() {
+	sed -E 's/[0-9]+\.[0-9]+ ?(s|ms|seconds)\b/N \1/g'
 }
 
 no_clock() {

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2317 # compare() calls the scenarios
 # Reading and writing capture files: every file that stock reads, netring reads
 # in the same way, and what is written is the same to the byte.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 set_up tcpdump tshark capinfos editcap tcpreplay
 samples=$work/samples

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2317 # compare() calls the scenarios
 # tcpdump, writing: -w, -U, -C and -G rotation, post-rotate commands; the same
 # traffic must give the same files.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 set_up tcpdump
 

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2317 # compare() calls the scenarios
 # tcpdump, printing: create/activate, to_ms 1000, pcap_loop; filters set after
 # root is given up; statistics at the end and in the SIGUSR1 handler.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 set_up tcpdump ping
 
@@ -184,7 +186,7 @@ compare "filters: tcp port 80" -e 'GET /page0' \
 	printed_until_the_end cap0 "tcp port 80 or port 4999" -- mix
 compare "filters: arp" -e 'Request who-has' \
 	printed_until_the_end cap0 "arp or port 4999" -- mix
-compare "filters: payload bytes and lengths" -e 'length 6' \
+compare "filters: payload bytes and lengths" -e 'length 10' \
 	printed_until_the_end cap0 "udp[8:4] = 0x736d616c or greater 1200 or port 4999" -- mix sizes:110
 compare "filters: not" printed_until_the_end cap0 "not tcp" -- mix
 compare "vlan: tags are put back and printed (-e)" -e 'vlan 42' -e 'vlan 43' -e '802.1Q-QinQ' \

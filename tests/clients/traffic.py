@@ -167,6 +167,12 @@ def kind_mix(count):
             yield from kind(5 if kind is not kind_http else 1)
 
 
+def kind_filler(count):
+    """Big datagrams of a flow of their own, to fill a ring's blocks."""
+    for _ in range(count):
+        yield udp(pattern(1472, 0), sport=4001, dport=5001)
+
+
 def kind_end(count):
     """The last frame of a test, which scenarios wait for."""
     for i in range(count):

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2317 # compare() calls the scenarios
 # dumpcap and tshark: nanosecond precision, select on the descriptor and one
 # packet a dispatch, no capability left when the filter is set; two interfaces.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 set_up dumpcap tshark
 add_link 1 10.78.0
