@@ -128,13 +128,20 @@ set_end() { # NAMESPACE INTERFACE ADDRESS NEIGHBOUR NEIGHBOUR_MAC
 	ip -n "$1" neigh add "$4" lladdr "$5" dev "$2" nud permanent
 }
 
-# Everything in the namespaces was started by this test.
+# Everything in the namespaces was started by this test. Their sockets are gone
+# when they are, so that the next run does not see them.
 end_processes_in() {
-	local p
-	for p in $(ip netns pids "$1" 2>/dev/null); do
-		kill -KILL "$p" 2>/dev/null
+	local tries p
+	for tries in {1..500}; do
+		for p in $(ip netns pids "$1" 2>/dev/null); do
+			kill -KILL "$p" 2>/dev/null
+			tries=again
+		done
+		[ "$tries" = again ] || return 0
+		sleep 0.01
 	done
-	return 0
+	echo "# processes of $1 do not end"
+	return 1
 }
 
 clean_up() {
@@ -218,6 +225,7 @@ has_all() { # FILE [REGEXP]...
 # have, and no other (note_library saw their processes).
 check_library() { # PROGRAM
 	local stock netring
+	touch "$work/libraries.stock" "$work/libraries.netring"
 	stock=$(readlink -f "$(ldconfig -p | awk '$1 == "libpcap.so.0.8" || $1 == "libpcap.so.1" { print $NF; exit }')")
 	netring=$(readlink -f "$SHIM_DIR/libpcap.so.0.8")
 	if [ "$(sort -u "$work/libraries.stock")" = "$stock" ] &&
@@ -238,8 +246,9 @@ fail() {
 	exit 1
 }
 
+# CLIENT_TESTS_PATIENCE overrides all SECONDS: shorter where failures are wanted.
 wait_for() { # SECONDS CONDITION [ARG]...
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + ${CLIENT_TESTS_PATIENCE:-$1}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$deadline" ] || fail "gave up waiting for: $*"

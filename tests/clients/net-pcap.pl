@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
-use Net::Pcap qw(:pcap);
+use Net::Pcap;
 
 $| = 1;
 my $way   = shift @ARGV;
@@ -108,7 +108,7 @@ my %ways = (
 		my $pcap = opened();
 		print pcap_compile($pcap, \$filter, 'udp port', 1, 0), ' ', pcap_geterr($pcap), "\n";
 		print pcap_sendpacket($pcap, ''), ' ', pcap_geterr($pcap), "\n";
-		print pcap_setdirection($pcap, 99), ' ', pcap_geterr($pcap), "\n";
+		print pcap_set_datalink($pcap, 113), ' ', pcap_geterr($pcap), "\n";
 		pcap_close($pcap);
 	},
 	facts => sub {

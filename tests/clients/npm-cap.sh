@@ -38,7 +38,7 @@ asked() {
 	cat out err
 }
 
-compare "cap captures" -e '^exit 0' -e '^53: ' captured "" 53
+compare "cap captures" -e '^exit 0' -e '^53: ' captured "ip or arp" 53
 compare "cap captures with a filter" -e '^13: ' captured "tcp port 80" 13
 compare "cap sends" -e 'packet 20 on' sent
 compare "cap lists devices, reports errors" -e 'cap0' asked

@@ -31,8 +31,8 @@ collector_ready() {
 
 pushed_through() {
 	send --gap 0.2 filler:200
-	ip netns exec "$cap_ns" softflowctl -c "$PWD/control" statistics >statistics 2>&1
-	[ "$(sed -n 's/^Packets processed: //p' statistics)" -ge 43 ]
+	ip netns exec "$cap_ns" softflowctl -c "$PWD/control" statistics >counters 2>&1
+	[ "$(sed -n 's/^Packets processed: //p' counters)" -ge 43 ]
 }
 
 # Also the daemon, which is not our child, has ended and closed its socket.

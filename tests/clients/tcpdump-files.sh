@@ -125,6 +125,7 @@ ends_after_two_files() {
 }
 
 post_rotate() {
+	# shellcheck disable=SC2016 # for the script, not for us
 	printf '#!/bin/sh\necho "rotated $1" >>rotations\n' >note
 	chmod 755 note
 	start tcpdump -i cap0 -Z root -C 1 -c 1500 -z ./note -w out.pcap udp port 5000

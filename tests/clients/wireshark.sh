@@ -71,7 +71,7 @@ dumpcap_ring_of_files() {
 	sed 's/_[0-9]*\.pcapng/_TIME.pcapng/' err
 	local f
 	for f in out_*.pcapng; do
-		echo "$f" | sed 's/_[0-9]*\.pcapng/_TIME.pcapng/'
+		echo "${f%_*}"
 		packets --live "$f"
 	done
 }
@@ -137,7 +137,7 @@ compare "dumpcap until SIGINT, without capabilities" -e '^exit 0' -e 'CapEff:.00
 compare "dumpcap -t (a thread for each interface)" -e 'packet 100 on' dumpcap_interrupted -t
 compare "dumpcap on two interfaces" -e 'packet on 0' -e 'packet on 1' dumpcap_two
 compare "dumpcap -t on two interfaces" -e 'packet on 0' -e 'packet on 1' dumpcap_two -t
-compare "dumpcap, a ring of files" -e 'out_00003_TIME' dumpcap_ring_of_files
+compare "dumpcap, a ring of files" -e '^out_00003$' dumpcap_ring_of_files
 compare "dumpcap -D" -e 'cap1' listed dumpcap -D
 compare "dumpcap -L" -e 'EN10MB' listed dumpcap -L -i cap0
 compare "dumpcap on an interface that does not exist" -e '^exit [1-9]' listed dumpcap -i nosuch0
