@@ -19,8 +19,10 @@ NR_RX="nr-$$-rx"
 NR_TMP=
 NR_PIDS=()
 
-in_tx() { ip netns exec "$NR_TX" "$@"; }
-in_rx() { ip netns exec "$NR_RX" "$@"; }
+# nsenter, not "ip netns exec": that one mounts /sys anew, which it cannot do in a chroot whose root is no mount point. So /sys is
+# still that of the namespace outside.
+in_tx() { nsenter --net="/run/netns/$NR_TX" "$@"; }
+in_rx() { nsenter --net="/run/netns/$NR_RX" "$@"; }
 
 # Why no namespace can be made here, or nothing if one can.
 nr_obstacle() {
@@ -42,7 +44,7 @@ nr_namespace_up() {
 	ip netns add "$1" || return 1
 	ip -n "$1" link set lo up
 	# shellcheck disable=SC2016 # expanded inside the namespace
-	ip netns exec "$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w "$f" ] || echo 1 >"$f"; done'
+	nsenter --net="/run/netns/$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w "$f" ] || echo 1 >"$f"; done'
 }
 
 nr_pair_up() {
@@ -70,13 +72,13 @@ nr_wait() {
 	done
 }
 
-# nr_start VARIABLE NAMESPACE PROGRAM…: in the background; redirect around the call. Its process id goes to the variable: ip
-# turns itself into the program, so it is the program's own.
+# nr_start VARIABLE NAMESPACE PROGRAM…: in the background; redirect around the call. Its process id goes to the variable:
+# nsenter turns itself into the program, so it is the program's own.
 nr_start() {
 	local -n nr_start_pid=$1
 	local namespace=$2
 	shift 2
-	ip netns exec "$namespace" "$@" </dev/null &
+	nsenter --net="/run/netns/$namespace" "$@" </dev/null &
 	# shellcheck disable=SC2034 # a reference to the caller's variable
 	nr_start_pid=$!
 	NR_PIDS+=("$!")
