@@ -109,10 +109,25 @@ install_packages() {
 	packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TEST[@]}" "${clients[@]}"
 }
 
+# In a chroot whose root is no mount point, "ip netns exec" fails: it makes "/" a slave mount. There this script runs itself again
+# in a chroot to the same tree, mounted on a directory.
+root_as_mount_point() {
+	local root status
+	! unshare --mount --propagation unchanged mount --make-rslave / 2>/dev/null || return 0
+	[ -z "$NETRING_TEST_ROOT" ] || return 0
+	root=$(mktemp -d)
+	trap 'umount -l "$root"; rmdir "$root"' EXIT
+	mount --rbind / "$root" || exit 1
+	NETRING_TEST_ROOT=$root chroot "$root" "$TOP/scripts/test.sh" "$@"
+	status=$?
+	exit "$status"
+}
+
 if [ "$(id -u)" != 0 ]; then
 	echo "needs root to install packages and to make network namespaces: sudo $0" >&2
 	exit 1
 fi
+root_as_mount_point "$@"
 trap 'exit 130' INT TERM
 trap packages_allow_services EXIT
 

@@ -19,8 +19,8 @@ NR_RX="nr-$$-rx"
 NR_TMP=
 NR_PIDS=()
 
-# nsenter, not "ip netns exec": that one mounts /sys anew, which it cannot do in a chroot whose root is no mount point. So /sys is
-# still that of the namespace outside.
+# nsenter, not "ip netns exec" or "ip -n": those make "/" a slave mount and mount /sys anew, which fails in a chroot whose root is
+# no mount point. So /sys is still that of the namespace outside.
 in_tx() { nsenter --net="/run/netns/$NR_TX" "$@"; }
 in_rx() { nsenter --net="/run/netns/$NR_RX" "$@"; }
 
@@ -42,7 +42,7 @@ nr_obstacle() {
 
 nr_namespace_up() {
 	ip netns add "$1" || return 1
-	ip -n "$1" link set lo up
+	nsenter --net="/run/netns/$1" ip link set lo up
 	# shellcheck disable=SC2016 # expanded inside the namespace
 	nsenter --net="/run/netns/$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w "$f" ] || echo 1 >"$f"; done'
 }
@@ -51,15 +51,15 @@ nr_pair_up() {
 	NR_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nr-$$-XXXXXX") || return 1
 	nr_namespace_up "$NR_TX" &&
 		nr_namespace_up "$NR_RX" &&
-		ip -n "$NR_TX" link add nr0 type veth peer name nr1 netns "$NR_RX" &&
+		in_tx ip link add nr0 type veth peer name nr1 netns "$NR_RX" &&
 		in_rx ethtool -K nr1 gro on &&
-		ip -n "$NR_TX" link set nr0 up &&
-		ip -n "$NR_RX" link set nr1 up &&
+		in_tx ip link set nr0 up &&
+		in_rx ip link set nr1 up &&
 		nr_wait 5 nr_link_is_up
 }
 
 nr_link_is_up() {
-	[[ $(ip -n "$NR_RX" link show nr1) == *LOWER_UP* ]] && [[ $(ip -n "$NR_TX" link show nr0) == *LOWER_UP* ]]
+	[[ $(in_rx ip link show nr1) == *LOWER_UP* ]] && [[ $(in_tx ip link show nr0) == *LOWER_UP* ]]
 }
 
 # nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up.
