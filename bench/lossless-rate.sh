@@ -39,7 +39,7 @@ search() {
 		middle=$(((low + high) / 2))
 		if lossless_twice "$library" "$middle" $((middle * SECONDS_A_RUN)); then
 			low=$middle
-			BEST=$RATE_REACHED
+			BEST=$(calc "$RATE_REACHED > $BEST ? $RATE_REACHED : $BEST" %d)
 		else
 			high=$middle
 		fi
@@ -49,13 +49,13 @@ search() {
 
 search stock
 best_stock=$BEST
-limited_stock=${LIMITED:+stock }
+limited_stock=${LIMITED:+ stock}
 search netring
 best_netring=$BEST
-limited_netring=${LIMITED:+netring }
+limited_netring=${LIMITED:+ netring}
 remark=$limited_stock$limited_netring
 row "lossless rate, 60 B, Mpps" "$(calc "$best_stock / 1e6" %.2f)" "$(calc "$best_netring / 1e6" %.2f)" \
-	"${remark:+lossless flat out, the sender is the limit: $remark}"
+	"${remark:+lossless flat out, the sender is the limit:$remark}"
 
 # At a third of the lower one both are far from their limits.
 rate=$(calc "($best_stock < $best_netring ? $best_stock : $best_netring) / 3" %d)
