@@ -60,12 +60,9 @@ on() {
 
 # Stops the benchmark if the process is not on the library it should be on: a library compared with itself looks fine.
 bench_check_library() {
-	local library=$1 loaded=$2
-	case $library:$loaded in
-	netring:"$SHIM_DIR"/*) ;;
-	netring:*) bench_fail "the netring run was on $loaded" ;;
-	stock:"$SHIM_DIR"/*) bench_fail "the stock run was on $loaded" ;;
-	esac
+	local library=$1 loaded=$2 is=stock
+	[ "$(realpath -m "$loaded")" != "$(realpath -m "$SHIM")" ] || is=netring
+	[ "$is" = "$library" ] || bench_fail "the $library run was on $loaded"
 }
 
 # The libpcap that a process has mapped.

@@ -6,7 +6,8 @@
 # nothing failed.
 #
 # A test that was skipped is named with its reason, and counts as neither. With NETRING_TESTS_REQUIRED=1, as in CI, it counts as
-# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds.
+# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds; NETRING_TEST_MINUTES (default: 60) is when tests that
+# still run are stopped, which counts as failed.
 #
 # It installs some sixty programs that capture packets (tests/clients/packages.txt). No service of theirs is started now, but some
 # would be at the next boot: this is for a test machine.
@@ -20,6 +21,7 @@ BUILD_DIR=$(realpath -m "${BUILD_DIR:-$TOP/build}")
 
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
 required=${NETRING_TESTS_REQUIRED:-0}
+deadline=$((${NETRING_TEST_MINUTES:-60} * 60))
 make_flags=()
 [ "$required" != 1 ] || make_flags=("CFLAGS=-g -O2 -Werror")
 passed=0
@@ -85,14 +87,18 @@ run_tests() {
 	shift 2
 	headline "$name"
 	stamp=$(mktemp)
-	make -C "$directory" "$@" </dev/null || status=$?
+	timeout -k 60 $((SECONDS < deadline ? deadline - SECONDS : 1)) make -C "$directory" "$@" </dev/null || status=$?
 	while read -r trs; do
 		found=$((found + 1))
 		add_result "$trs"
 	done < <(find "$directory" -name '*.trs' -newer "$stamp" | sort)
 	rm -f "$stamp"
 	[ "$found" -gt 0 ] || fail "$name: no test ran"
-	[ "$status" = 0 ] || [ "$failed" != "$before" ] || fail "$name: make ended with status $status"
+	if [ "$status" = 124 ]; then
+		fail "$name: not finished after $((deadline / 60)) minutes"
+	elif [ "$status" != 0 ] && [ "$failed" = "$before" ]; then
+		fail "$name: make ended with status $status"
+	fi
 }
 
 has_target() { grep -qE "^$2( |:)" "$1/Makefile" 2>/dev/null; }
