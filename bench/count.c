@@ -15,7 +15,6 @@
  * SIGINT and SIGTERM end the capture once nothing has come in for 200 ms and the time-out: what the ring holds is read first.
  * Threads: the main one reads; a second one only looks at the clock and calls pcap_breakloop().
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
