@@ -36,10 +36,10 @@ captured_by() {
 	esac
 }
 
-# capture SENDER_OPTIONS -- PROGRAM…: what to put in front of the program is in the array ON. Sets CAPTURED, CPU_S, PASSED
-# and SHARE.
+# capture SENDER_OPTIONS -- PROGRAM…: what to put in front of the program is in the array ON. Sets CAPTURED, CPU_S (from the first
+# packet on: starting is what open-close.sh measures), PASSED and SHARE.
 capture() {
-	local pid used sent options=() stdout=/dev/null
+	local pid before used sent options=() stdout=/dev/null
 	while [ "$1" != -- ]; do
 		options+=("$1")
 		shift
@@ -56,13 +56,14 @@ capture() {
 	nr_start pid "$NR_RX" "${ON[@]}" "$@" >"$stdout" 2>"$NR_TMP/stderr"
 	nr_wait 60 capture_is_listening || bench_fail "$1 does not capture: $(cat "$NR_TMP/stderr")"
 	CAPTURE_LIBRARY=$(bench_mapped_library "$pid")
+	before=$(cpu_ns "$pid")
 	sent=$(blast "${options[@]}") || bench_fail "blast failed"
 	nr_wait 60 capture_is_quiet "$pid" || note "$1 was still busy a minute after the last packet"
 	used=$(cpu_ns "$pid") || bench_fail "$1 ended by itself: $(cat "$NR_TMP/stderr")"
 	nr_stop "$pid" INT 60
 	CAPTURED=$(captured_by "$1")
 	[ -n "$CAPTURED" ] || bench_fail "$1 does not say what it captured: $(cat "$NR_TMP/stderr")"
-	CPU_S=$(calc "$used / 1e9" %.3f)
+	CPU_S=$(calc "($used - ${before:-0}) / 1e9" %.3f)
 	PASSED=$(value passed "$sent")
 	SHARE=$(calc "100 * $CAPTURED / $PASSED" %.1f)
 }
@@ -81,7 +82,7 @@ capture_with() {
 capture_peer() {
 	local name=$1
 	shift
-	ON=(taskset -c "$READER_CPU")
+	ON=("${READER[@]}")
 	capture "$@"
 	capture_note "$name.peer"
 }

@@ -63,7 +63,7 @@ choose_directory() {
 }
 
 on_demo() {
-	ON=(taskset -c "$READER_CPU")
+	ON=("${READER[@]}")
 	[ "$1" = stock ] || ON+=("$BUILD_DIR/netring" run -L "$SHIM_DIR" --)
 }
 
