@@ -6,7 +6,7 @@
 # nothing failed.
 #
 # A test that was skipped is named with its reason, and counts as neither. With NETRING_TESTS_REQUIRED=1, as in CI, it counts as
-# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds; NETRING_TEST_MINUTES (default: 60) is when tests that
+# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds; TEST_MINUTES (default: 60) is when tests that
 # still run are stopped, which counts as failed.
 #
 # It installs some sixty programs that capture packets (tests/clients/packages.txt). No service of theirs is started now, but some
@@ -21,7 +21,7 @@ BUILD_DIR=$(realpath -m "${BUILD_DIR:-$TOP/build}")
 
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
 required=${NETRING_TESTS_REQUIRED:-0}
-deadline=$((${NETRING_TEST_MINUTES:-60} * 60))
+deadline=$((${TEST_MINUTES:-60} * 60))
 make_flags=()
 [ "$required" != 1 ] || make_flags=("CFLAGS=-g -O2 -Werror")
 passed=0
@@ -120,11 +120,11 @@ install_packages() {
 root_as_mount_point() {
 	local root status
 	! unshare --mount --propagation unchanged mount --make-rslave / 2>/dev/null || return 0
-	[ -z "$NETRING_TEST_ROOT" ] || return 0
+	[ -z "$TEST_ROOT" ] || return 0 # not NETRING_…: the library takes every such name for a setting
 	root=$(mktemp -d)
 	trap 'umount -l "$root"; rmdir "$root"' EXIT
 	mount --rbind / "$root" || exit 1
-	NETRING_TEST_ROOT=$root chroot "$root" "$TOP/scripts/test.sh" "$@"
+	TEST_ROOT=$root chroot "$root" "$TOP/scripts/test.sh" "$@"
 	status=$?
 	exit "$status"
 }
