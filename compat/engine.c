@@ -127,17 +127,21 @@ static void close_wake_fd(pcap_t *p)
 }
 
 /* What is the reader's own and could be swapped out: the handle with its burst, and the buffer of pcap_next. */
-static int lock_reader(pcap_t *p, const struct config *config)
+static int lock_reader(pcap_t *p)
 {
-	bool must = config->value[CONFIG_LOCK_MEMORY] == 1;
-
-	if (config->value[CONFIG_LOCK_MEMORY] == 2)
-		return 0;
-	if (mlock(p, sizeof(*p)) == 0 && mlock(p->next_data, (size_t)p->snaplen) == 0)
-		return 0;
-	if (must)
+	p->locked = true;
+	if (mlock(p, sizeof(*p)) < 0 || mlock(p->next_data, (size_t)p->snaplen) < 0)
 		return handle_fail(p, "NETRING_LOCK_MEMORY=yes: mlock: %s (ulimit -l, CAP_IPC_LOCK)", strerror(errno));
 	return 0;
+}
+
+static void unlock_reader(pcap_t *p)
+{
+	if (!p->locked)
+		return;
+	munlock(p, sizeof(*p));
+	munlock(p->next_data, (size_t)p->snaplen);
+	p->locked = false;
 }
 
 static int set_fd_nonblock(pcap_t *p, bool nonblock)
@@ -169,7 +173,7 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 	p->next_data = malloc((size_t)p->snaplen);
 	if (!p->next_data)
 		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
-	if (lock_reader(p, config) < 0)
+	if (config->value[CONFIG_LOCK_MEMORY] && lock_reader(p) < 0)
 		return PCAP_ERROR;
 	if (!nonblock)
 		return open_wake_fd(p);
@@ -211,11 +215,11 @@ void engine_close(pcap_t *p)
 	netring_close(p->capture);
 	p->capture = NULL;
 	close_wake_fd(p);
+	unlock_reader(p);
 	free(p->next_data);
 	p->next_data = NULL;
 	free(p->cooked_filter);
 	p->cooked_filter = NULL;
-	munlock(p, sizeof(*p));
 	log_close(&p->log);
 	p->ops = &delegated_ops;
 }

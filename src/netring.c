@@ -37,8 +37,9 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->limit_memory = true;
 }
 
-static int lock_handle(const struct netring *capture, struct error *error)
+static int lock_handle(struct netring *capture, struct error *error)
 {
+	capture->locked = true;
 	if (mlock(capture, sizeof(*capture)) < 0)
 		return error_errno(error, errno, "mlock of %zu bytes (ulimit -l, CAP_IPC_LOCK)", sizeof(*capture));
 	return 0;
@@ -77,6 +78,8 @@ void netring_close(struct netring *capture)
 	if (!capture)
 		return;
 	packet_ring_close(&capture->ring);
+	if (capture->locked)
+		munlock(capture, sizeof(*capture));
 	free(capture);
 }
 
