@@ -41,15 +41,15 @@ int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, ui
 /* room: bytes from the frame's header to the end of what is in use; at least a header. */
 static inline bool frame_is_sound(const struct tpacket3_hdr *header, size_t room)
 {
-	return header->tp_mac >= BLOCK_FRAME_MIN && (size_t)header->tp_mac + header->tp_snaplen <= room;
+	return header->tp_mac >= BLOCK_FRAME_MIN && (uint64_t)header->tp_mac + header->tp_snaplen <= room;
 }
 
 /* A following packet begins behind this one's bytes, aligned, with room for a header of its own. */
 static inline bool next_is_sound(const struct tpacket3_hdr *header, size_t room)
 {
-	size_t next = header->tp_next_offset;
+	uint64_t next = header->tp_next_offset;
 
-	return next % 8 == 0 && next >= (size_t)header->tp_mac + header->tp_snaplen && next + BLOCK_FRAME_MIN <= room;
+	return next % 8 == 0 && next >= (uint64_t)header->tp_mac + header->tp_snaplen && next + BLOCK_FRAME_MIN <= room;
 }
 
 static inline void view(struct netring_packet *packet, uint8_t *frame)
