@@ -180,10 +180,10 @@ static bool compute(struct machine *machine, const struct sock_filter *insn)
 		machine->a ^= operand;
 		return true;
 	case BPF_LSH:
-		machine->a = operand < 32 ? machine->a << operand : 0;
+		machine->a <<= operand % 32;	/* as the kernel's interpreter and compilers have it */
 		return true;
 	case BPF_RSH:
-		machine->a = operand < 32 ? machine->a >> operand : 0;
+		machine->a >>= operand % 32;
 		return true;
 	default:
 		machine->a = -machine->a;
