@@ -175,8 +175,8 @@ int pcap_activate(pcap_t *p)
 	const char *reason;
 	int status;
 
-	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. */
-	if (!p->device || p->capture || inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED)
+	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. (A spent one may be active if it could not be retired.) */
+	if (!p->device || p->capture || (!p->spent && inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED))
 		return inner_pcap_activate(p->inner);
 	if (p->spent && renew_inner(p) < 0)
 		return PCAP_ERROR;

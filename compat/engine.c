@@ -157,7 +157,8 @@ static int set_fd_nonblock(pcap_t *p, bool nonblock)
 
 static int set_nonblock(pcap_t *p, bool nonblock)
 {
-	if (set_fd_nonblock(p, nonblock) < 0 || (!nonblock && open_wake_fd(p) < 0))
+	/* The descriptor's mode last: what fails before it leaves the handle as it was. */
+	if ((!nonblock && open_wake_fd(p) < 0) || set_fd_nonblock(p, nonblock) < 0)
 		return PCAP_ERROR;
 	if (nonblock)
 		close_wake_fd(p);

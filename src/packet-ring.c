@@ -112,7 +112,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 /* The longest packet, for the slots of immediate mode. */
 static int slot_size(const struct packet_ring *ring, const struct netring_config *config, uint32_t *size, struct error *error)
 {
-	uint32_t length = config->snaplen ? config->snaplen : INTERFACE_PACKET_MAX, longest;
+	uint32_t length = config->snaplen && config->snaplen < INTERFACE_PACKET_MAX ? config->snaplen : INTERFACE_PACKET_MAX, longest;
 	int ret;
 
 	if (!config->immediate) {
