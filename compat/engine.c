@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "pages.h"
 
 /* A cooked header is built in front of the packet: SLL2's 20 bytes, where the kernel leaves 16, and one VLAN tag. */
 #define COOKED_RESERVE 8
@@ -157,7 +158,7 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 {
 	bool nonblock = p->request.nonblock || p->request.timeout_ms < 0;
 
-	p->next_data = malloc((size_t)p->snaplen);
+	p->next_data = pages_allocate((size_t)p->snaplen);
 	if (!p->next_data)
 		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
 	if (lock_reader(p, config) < 0)
@@ -202,11 +203,10 @@ void engine_close(pcap_t *p)
 	netring_close(p->capture);
 	p->capture = NULL;
 	close_wake_fd(p);
-	free(p->next_data);
+	pages_free(p->next_data, (size_t)p->snaplen);
 	p->next_data = NULL;
 	free(p->cooked_filter);
 	p->cooked_filter = NULL;
-	munlock(p, sizeof(*p));
 	log_close(&p->log);
 	p->ops = &delegated_ops;
 }
