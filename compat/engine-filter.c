@@ -125,5 +125,7 @@ int engine_setfilter(pcap_t *p, struct bpf_program *program)
 	}
 	free(p->cooked_filter);
 	p->cooked_filter = here;
+	/* A callback may have called, in the middle of a burst. */
+	capture_sift(p->capture, &p->burst, p->used);
 	return 0;
 }

@@ -16,6 +16,9 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 /* As packet_wait. */
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error);
 
+/* A burst that was out while the filter changed: takes what the new one rejects out of the packets from `used` on. */
+void capture_sift(const struct netring *capture, struct netring_burst *burst, unsigned used);
+
 /* True while the interface is down, and may be gone. */
 bool capture_is_down(const struct netring *capture);
 

@@ -104,6 +104,12 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 	return packet_wait(&capture->ring, timeout_ms, wake_fd, stop, error);
 }
 
+void capture_sift(const struct netring *capture, struct netring_burst *burst, unsigned used)
+{
+	if (capture->out)
+		packet_filter_sift(&capture->ring, burst, used);
+}
+
 bool capture_is_down(const struct netring *capture)
 {
 	return capture->ring.down;

@@ -157,13 +157,13 @@ int packet_filter_set(struct packet_ring *ring, const struct sock_filter *progra
 	return ret;
 }
 
-void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst)
+void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst, unsigned from)
 {
-	unsigned kept = 0;
+	unsigned kept = from;
 
-	if (!ring->filter)
+	if (!ring->filter || from >= burst->count)
 		return;
-	for (unsigned i = 0; i < burst->count; i++) {
+	for (unsigned i = from; i < burst->count; i++) {
 		struct netring_packet *packet = &burst->packet[i];
 		uint32_t keep = bpf_run(ring->filter, packet);
 

@@ -264,7 +264,7 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 		if (taken <= 0)
 			return taken;
 		if (unlikely(packet_filter_is_due(ring))) {
-			packet_filter_sift(ring, burst);
+			packet_filter_sift(ring, burst, 0);
 			if (burst->count == 0) {
 				ring->kind->give_back(ring, NULL);
 				continue;
