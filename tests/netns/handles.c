@@ -574,6 +574,36 @@ static void test_refilter(unsigned unused)
 	}
 }
 
+/* busy: while the reader is at a packet others come, and none is lost. */
+
+static void send_ten_more(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	uint32_t number = frame_number(header, data);
+
+	(void)user;
+	require(number == next_number, "frame %u, not %u", number, next_number);
+	next_number++;
+	if (number < 50)
+		send_frames(10 + number * 10, 10);
+}
+
+static void test_busy(unsigned unused)
+{
+	(void)unused;
+	for (int immediate = 0; immediate < 2; immediate++) {
+		pcap_t *p = open_handle(10, immediate);
+		struct pcap_stat stats;
+
+		next_number = 0;
+		send_frames(0, 10);
+		while (next_number < 510) {
+			require(pcap_dispatch(p, -1, send_ten_more, NULL) >= 0, "pcap_dispatch: %s", pcap_geterr(p));
+			require(pcap_stats(p, &stats) == 0 && stats.ps_drop == 0, "%u of %u dropped", stats.ps_drop, stats.ps_recv);
+		}
+		pcap_close(p);
+	}
+}
+
 /* drop: nobody, in an empty directory. The sender has been opened before. */
 static void test_drop(unsigned unused)
 {
@@ -692,7 +722,8 @@ static const struct {
 } tests[] = {
 	{ "cycles", test_cycles }, { "many", test_many }, { "fork", test_fork }, { "child-reads", test_child_reads }, { "cancel", test_cancel },
 	{ "breakloop", test_breakloop }, { "longjmp", test_longjmp }, { "nested", test_nested }, { "threads", test_threads }, { "close", test_close },
-	{ "refilter", test_refilter }, { "drop", test_drop }, { "seccomp", test_seccomp }, { "read", test_read },
+	{ "refilter", test_refilter }, { "busy", test_busy },
+	{ "drop", test_drop }, { "seccomp", test_seccomp }, { "read", test_read },
 };
 
 int main(int argc, char **argv)

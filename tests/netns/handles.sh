@@ -42,11 +42,15 @@ passes "100 cycles with the default ring" on_netring timeout 300 "$handles" cycl
 passes "64 handles at once" on_netring "${small[@]}" "$handles" many 64
 passes "64 handles at once, on libpcap" "$handles" many 64
 
-for test in "fork 0" "fork 1" child-reads cancel breakloop threads close refilter drop seccomp; do
+for test in "fork 0" "fork 1" child-reads cancel breakloop threads close refilter busy drop seccomp; do
 	# shellcheck disable=SC2086 # a name and a number
 	passes "$test, on libpcap" "$handles" $test
 	# shellcheck disable=SC2086
 	passes "$test" on_netring "$handles" $test
+done
+# As large as libpcap's own ring, which has blocks enough.
+for size in 2M 4M; do
+	passes "busy, with a ring of $size" on_netring env NETRING_RING_SIZE=$size "$handles" busy
 done
 # libpcap shows a packet twice here.
 passes "longjmp out of a callback" on_netring "$handles" longjmp
