@@ -11,9 +11,14 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "pages.h"
 
 /* A cooked header is built in front of the packet: SLL2's 20 bytes, where the kernel leaves 16, and one VLAN tag. */
 #define COOKED_RESERVE 8
+
+/* Of a ring whose size was said, but not that of its blocks. */
+#define BLOCKS_ENOUGH 8
+#define BLOCK_SIZE_SMALL (128 << 10)
 
 /* pcap_snapshot of a handle that is to keep whole packets. */
 #define SNAPLEN_MAX 262144
@@ -65,6 +70,17 @@ static bool size_is_default(const struct config *config)
 	       config->source[CONFIG_RING_SIZE] < CONFIG_FROM_ENVIRONMENT;
 }
 
+/*
+ * The reader holds a block while the kernel fills others, so a ring of one block loses all that comes meanwhile. When only the ring's size was said, it
+ * is divided into enough blocks; not into blocks that would cut a packet of 64 KiB.
+ */
+static uint32_t divide(uint64_t total, uint32_t block_size)
+{
+	while (block_size > BLOCK_SIZE_SMALL && total / block_size < BLOCKS_ENOUGH)
+		block_size /= 2;
+	return block_size;
+}
+
 /* What pcap_set_buffer_size asked for is a minimum; NETRING_* says how large the ring is, when it says anything. */
 static void set_size(pcap_t *p, const struct config *config, struct netring_config *ring)
 {
@@ -79,6 +95,9 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 		total = asked;
 	else
 		return;
+	/* In immediate mode a block is only a container of slots: there the larger one wastes less. */
+	if (config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && !p->request.immediate)
+		ring->block_size = divide(total, ring->block_size);
 	ring->block_count = (uint32_t)((total + ring->block_size - 1) / ring->block_size);
 	if (ring->block_size > total && total >= (uint64_t)sysconf(_SC_PAGESIZE)) {
 		ring->block_size = (uint32_t)(total - total % (uint64_t)sysconf(_SC_PAGESIZE));
@@ -129,19 +148,9 @@ static void close_wake_fd(pcap_t *p)
 /* What is the reader's own and could be swapped out: the handle with its burst, and the buffer of pcap_next. */
 static int lock_reader(pcap_t *p)
 {
-	p->locked = true;
 	if (mlock(p, sizeof(*p)) < 0 || mlock(p->next_data, (size_t)p->snaplen) < 0)
 		return handle_fail(p, "NETRING_LOCK_MEMORY=yes: mlock: %s (ulimit -l, CAP_IPC_LOCK)", strerror(errno));
 	return 0;
-}
-
-static void unlock_reader(pcap_t *p)
-{
-	if (!p->locked)
-		return;
-	munlock(p, sizeof(*p));
-	munlock(p->next_data, (size_t)p->snaplen);
-	p->locked = false;
 }
 
 static int set_fd_nonblock(pcap_t *p, bool nonblock)
@@ -171,7 +180,7 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 {
 	bool nonblock = p->request.nonblock || p->request.timeout_ms < 0;
 
-	p->next_data = malloc((size_t)p->snaplen);
+	p->next_data = pages_allocate((size_t)p->snaplen);
 	if (!p->next_data)
 		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
 	if (config->value[CONFIG_LOCK_MEMORY] && lock_reader(p) < 0)
@@ -216,8 +225,7 @@ void engine_close(pcap_t *p)
 	netring_close(p->capture);
 	p->capture = NULL;
 	close_wake_fd(p);
-	unlock_reader(p);
-	free(p->next_data);
+	pages_free(p->next_data, (size_t)p->snaplen);
 	p->next_data = NULL;
 	free(p->cooked_filter);
 	p->cooked_filter = NULL;

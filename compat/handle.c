@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
+
 int handle_fail(pcap_t *p, const char *format, ...)
 {
 	va_list arguments;
@@ -40,7 +42,7 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 
 	if (!inner)
 		return NULL;
-	p = calloc(1, sizeof(*p));
+	p = pages_allocate(sizeof(*p));
 	if (!p) {
 		snprintf(errbuf, PCAP_ERRBUF_SIZE, "malloc: %s", strerror(errno));
 		inner_pcap_close(inner);
@@ -58,5 +60,5 @@ void handle_free(pcap_t *p)
 	engine_close(p);
 	inner_pcap_close(p->inner);
 	free(p->device);
-	free(p);
+	pages_free(p, sizeof(*p));
 }

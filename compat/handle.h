@@ -88,7 +88,6 @@ struct pcap {
 	uint8_t *resume;		/* a block is being read: the place of the first packet that no callback has seen; NULL: none is */
 	struct pcap_pkthdr next_header;
 	u_char *next_data;		/* pcap_next's copy of a packet, snaplen bytes */
-	bool locked;			/* the two of them are, against swapping */
 };
 
 static inline bool handle_is_broken_off(const pcap_t *p)

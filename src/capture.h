@@ -8,7 +8,6 @@
 struct netring {
 	struct packet_ring ring;
 	bool out;		/* a burst has been taken and not given back */
-	bool locked;		/* in memory */
 };
 
 /* As netring_open, with a log whose descriptor must outlive the capture. */

@@ -3,13 +3,13 @@
 #include "netring.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "capture.h"
 #include "packet-filter.h"
+#include "pages.h"
 
 struct shape {
 	uint32_t block_size, block_count, block_timeout_ms, frame_size, busy_poll_us;
@@ -37,9 +37,8 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->limit_memory = true;
 }
 
-static int lock_handle(struct netring *capture, struct error *error)
+static int lock_handle(const struct netring *capture, struct error *error)
 {
-	capture->locked = true;
 	if (mlock(capture, sizeof(*capture)) < 0)
 		return error_errno(error, errno, "mlock of %zu bytes (ulimit -l, CAP_IPC_LOCK)", sizeof(*capture));
 	return 0;
@@ -52,7 +51,7 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 
 	if (config->size != sizeof(*config))
 		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
-	made = calloc(1, sizeof(*made));
+	made = pages_allocate(sizeof(*made));
 	if (!made)
 		return error_errno(error, ENOMEM, "capture handle");
 	ret = packet_ring_open(&made->ring, config, log, error);
@@ -78,9 +77,7 @@ void netring_close(struct netring *capture)
 	if (!capture)
 		return;
 	packet_ring_close(&capture->ring);
-	if (capture->locked)
-		munlock(capture, sizeof(*capture));
-	free(capture);
+	pages_free(capture, sizeof(*capture));
 }
 
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)

@@ -22,6 +22,9 @@
 #define BLOCKS_IN_FLIGHT 2
 #define FRAMES_IN_FLIGHT 8192
 
+/* Instructions that cap_returns may add. */
+#define EPILOGUE 3
+
 static int attach(const struct packet_ring *ring, const struct sock_filter *program, unsigned length)
 {
 	struct sock_fprog request = { .len = (unsigned short)length, .filter = (struct sock_filter *)program };
@@ -76,11 +79,38 @@ static int copy_program(const struct sock_filter *program, unsigned length, stru
 		return 0;
 	if (!bpf_is_valid(program, length))
 		return error_set(error, EINVAL, "BPF program is not valid");
-	*copy = malloc(length * sizeof(**copy));
+	*copy = malloc((length + EPILOGUE) * sizeof(**copy));
 	if (!*copy)
 		return error_errno(error, ENOMEM, "filter of %u instructions", length);
 	memcpy(*copy, program, length * sizeof(**copy));
 	return 0;
+}
+
+/*
+ * A program says how much of a packet is kept, and would overrule the snaplen. So its returns are made to say no more than that. Where the number is
+ * computed, the program goes on behind its end, in an epilogue, which copy_program has left room for.
+ */
+static unsigned cap_returns(struct sock_filter *program, unsigned length, uint32_t snaplen)
+{
+	const struct sock_filter epilogue[EPILOGUE] = {
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, snaplen, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, snaplen),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	bool computed = false;
+
+	for (unsigned i = 0; i < length; i++) {
+		if (program[i].code == (BPF_RET | BPF_K) && program[i].k > snaplen)
+			program[i].k = snaplen;
+		if (program[i].code != (BPF_RET | BPF_A))
+			continue;
+		program[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, length - i - 1);
+		computed = true;
+	}
+	if (!computed)
+		return length;
+	memcpy(program + length, epilogue, sizeof(epilogue));
+	return length + EPILOGUE;
 }
 
 static int put_in_force(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
@@ -90,6 +120,8 @@ static int put_in_force(struct packet_ring *ring, const struct sock_filter *prog
 
 	if (ret < 0)
 		return ret;
+	if (length && ring->snaplen)
+		length = cap_returns(copy, length, ring->snaplen);
 	if (length) {
 		ret = attach(ring, copy, length);
 		if (ret < 0)
