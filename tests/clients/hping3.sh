@@ -7,7 +7,7 @@
 set_up hping3
 
 pinged() { # HPING3_ARG...
-	start hping3 -n -I cap0 -c 5 -i u20000 "$@" 10.77.0.1
+	start hping3 -n -I cap0 -c 5 -i u100000 "$@" 10.77.0.1
 	note_library
 	finish
 	sed -E 's/rtt=[0-9.]+ ms/rtt/; s/ id=[1-9][0-9]*/ id/; s/= [0-9.\/]+ ms/=/' out err

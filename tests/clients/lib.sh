@@ -339,14 +339,15 @@ captures_or_ended() {
 	capturing "$@" || has_ended "$pid"
 }
 
-# Note the path of every libpcap mapped by a process of the capture namespace.
+# Note the path of every libpcap mapped by a process of the capture namespace. A
+# short program may be over before it is seen: check_library wants at least one
+# run of each flavour, not every one.
 note_library() {
-	wait_for 20 has_library
-	libraries_in_use >>"$work/libraries.$flavour"
+	wait_for 20 library_seen_or_ended >>"$work/libraries.$flavour"
 }
 
-has_library() {
-	[ -n "$(libraries_in_use)" ]
+library_seen_or_ended() {
+	libraries_in_use | grep . || has_ended "$pid"
 }
 
 libraries_in_use() {

@@ -52,7 +52,7 @@ read_file() {
 }
 
 compare "ngrep prints matches and ends after -n" -e 'GET /page0' -e '^exit 0' matched 1 -W byline GET -- mix
-compare "ngrep with a filter" -e 'small 0009' matched 10 -x small udp port 5000 -- small:10
+compare "ngrep with a filter" -e 'small 0009' matched 10 -x 'small|example' udp port 5000 -- dns:3 small:10
 compare "ngrep, tagged frames" -e 'vlan case 2' interrupted 'vlan case|the-end' vlan:3
 compare "ngrep -O writes what matched" -e 'packet 12 on' wrote
 compare "ngrep until SIGINT, as nobody" -e '^Uid:.65534' -e 'the-end-0' interrupted the-end mix

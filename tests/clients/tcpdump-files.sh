@@ -41,6 +41,57 @@ written() { # COUNT TCPDUMP_ARG... -- TRAFFIC...
 	files 'out*.pcap*'
 }
 
+# Cooked headers: pings answered by the kernel, frames of strangers, tagged ones,
+# broadcasts, from outside, from here, and over loopback, in the same capture.
+cooked() { # LINKTYPE
+	start tcpdump -U -Z root -y "$1" -i any -w out.pcap
+	wait_capturing '*' filtered
+	ping_both_ways
+	send arp:2 vlan:3 small:5
+	send_back vlan:2
+	ip netns exec "$cap_ns" ping -q -c 3 -i 0.01 -e 78 -s 8 127.0.0.1 >ping.out || fail "no ping"
+	send end
+	wait_for 20 has_ends 1
+	stop INT
+	cat err
+	packets --live --mask-ip-id out.pcap
+}
+
+ping_both_ways() {
+	ip netns exec "$gen_ns" ping -q -c 3 -i 0.01 -e 77 -s 8 10.77.0.2 >ping.out || fail "no ping"
+	ip netns exec "$cap_ns" ping -q -c 3 -i 0.01 -e 77 -s 8 10.77.0.1 >ping.out || fail "no ping"
+}
+
+# Each packet over loopback passes twice, and is captured once.
+loopback() {
+	start tcpdump -U -Z root -i lo -c 8 -w out.pcap icmp
+	wait_capturing lo filtered
+	ip netns exec "$cap_ns" ping -q -c 4 -i 0.01 -e 78 -s 8 127.0.0.1 >ping.out || fail "no ping"
+	finish
+	cat err
+	packets --live --mask-ip-id out.pcap
+}
+
+has_ends() { # COUNT
+	[ "$(grep -ao the-end out.pcap | wc -l)" -ge "$1" ]
+}
+
+# What the capturing side itself sends, and what it is answered.
+own_frames() { # ENDS_TO_WAIT_FOR TCPDUMP_ARG...
+	local ends=$1
+	shift
+	start tcpdump -U -Z root -i cap0 "$@" -w out.pcap
+	wait_capturing cap0 filtered
+	ping_both_ways
+	send vlan:2
+	send_back vlan:3 big:3 end
+	send end
+	wait_for 20 has_ends "$ends"
+	stop INT
+	cat err
+	packets --live --mask-ip-id out.pcap
+}
+
 # -U: every packet is in the file before the next one is waited for, and what
 # the file holds is all there, without any end of the program.
 unbuffered() {
@@ -169,6 +220,14 @@ compare "-w" -e '^exit 0' -e 'packet 53 on' written 53 -w out.pcap -- mix
 compare "-w with a filter" -e 'packet 21 on' written 21 -w out.pcap tcp -- mix:2
 compare "-w -s 96 cuts packets" -e ' 96 of 1514' written 20 -s 96 -w out.pcap udp -- big:20
 compare "-w, tagged frames are whole again" -e 'packet 15 on' written 15 -w out.pcap -- vlan:3
+compare "-w, tagged frames cut at the snapshot length" -e ' 60 of 66' written 15 -s 60 -w out.pcap -- vlan:3
+compare "-w, tagged frames cut inside the tag" -e ' 14 of 66' written 15 -s 14 -w out.pcap -- vlan:3
+compare "-w -i any, Linux cooked version 2" -e 'link 276' -e 'packet 53 on' cooked LINUX_SLL2
+compare "-w -i any, Linux cooked version 1" -e 'link 113' -e 'packet 53 on' cooked LINUX_SLL
+compare "-w -i lo" -e 'packet 8 on' loopback
+compare "-w -Q out, with own tagged frames" -e 'packet 25 on' own_frames 1 -Q out
+compare "-w -Q in, with own tagged frames" -e 'packet 17 on' own_frames 1 -Q in
+compare "-w, own frames and others" -e 'packet 42 on' own_frames 2
 compare "-w with nanoseconds" -e 'pcap a1b23c4d' written 20 --nano -w out.pcap -- small:20
 compare "-w with -B 4096" -e 'packet 53 on' written 53 -B 4096 -w out.pcap -- mix
 compare "-w in immediate mode" -e 'packet 53 on' written 53 --immediate-mode -w out.pcap -- mix

@@ -42,7 +42,7 @@ dumpcap_interrupted() { # DUMPCAP_ARG...
 	start dumpcap -i cap0 -w out.pcapng -f "udp port 5000" "$@"
 	wait_capturing cap0 filtered
 	grep CapEff "/proc/$pid/status"
-	send small:100
+	send arp:5 http:1 small:100
 	wait_for 20 has_packets 100
 	stop INT
 	no_progress
@@ -54,8 +54,8 @@ dumpcap_two() { # DUMPCAP_ARG...
 	start dumpcap -i cap0 -f "udp port 5000" -i cap1 -f "udp port 5000" -w out.pcapng "$@"
 	wait_capturing cap0 filtered
 	wait_capturing cap1 filtered
-	send small:30 &
-	send_on_second udp:30
+	send arp:5 small:30 &
+	send_on_second http:1 udp:30
 	wait $!
 	wait_for 20 has_packets 60
 	stop INT

@@ -129,6 +129,7 @@ int pcap_stats(pcap_t *p, struct pcap_stat *stats)
 
 #ifdef MUTANT_stats
 	stats->ps_recv += 1;
+	stats->ps_drop += 1;
 #endif
 	return result;
 }
