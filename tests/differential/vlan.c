@@ -99,9 +99,11 @@ static void snapshot_lengths(int immediate)
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct packets packets = { 0 };
-		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = lengths[i],
-						    .immediate = immediate });
+		pcap_t *p;
 
+		begin_result("3.6-48 snapshot length %d%s", lengths[i], immediate ? ", immediate" : "");
+		p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = lengths[i],
+					    .immediate = immediate });
 		send_tagged(100, plain_tag, 1);
 		drain(p, &packets, 1);
 		say_packets("cut", &packets);

@@ -72,9 +72,10 @@ static void rejected(const char *label, int timeout_ms, int immediate)
 	int rc;
 	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = timeout_ms, .immediate = immediate });
 
+	begin_result("3.3-25 woken for rejected packets, %s", label);
 	pcap_setdirection(p, PCAP_D_OUT);
 	send_in(1, 60);
-	guarded_dispatch(p, label, -1, &packets, 1000);
+	guarded_dispatch(p, "dispatch", -1, &packets, 1000);
 	send_in(1, 60);
 	guard_start(p, 1000);
 	rc = pcap_next_ex(p, &header, &data);
