@@ -20,7 +20,8 @@ static const struct {
 	unsigned count;
 } kinds[] = {
 	{ "802.1Q", plain_tag, 1 }, { "priority", priority_tag, 1 }, { "zero", zero_tag, 1 },
-	{ "802.1ad", service_tag, 1 }, { "0x9100", odd_tag, 1 }, { "QinQ", stacked_tags, 2 }, { "802.1Q twice", twice_tags, 2 },
+	{ "802.1ad", service_tag, 1 }, { "0x9100", odd_tag, 1 }, { "QinQ", stacked_tags, 2 },
+	{ "802.1Q twice", twice_tags, 2 },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
