@@ -32,6 +32,7 @@ static void refused(void)
 	static struct bpf_insn no_return[] = { LOAD_HALF(12) };
 	static struct bpf_insn bad_code[] = { { 0xffff, 0, 0, 0 }, RETURN(1) };
 	static struct bpf_insn divide[] = { { BPF_ALU | BPF_DIV | BPF_K, 0, 0, 0 }, RETURN(1) };
+	struct packets packets = { 0 };
 	struct bpf_program program;
 	pcap_t *p = open_live(CAP, 10);
 
@@ -52,6 +53,9 @@ static void refused(void)
 	program = (struct bpf_program){ 2, bad_code };
 	say_code(p, "set", pcap_setfilter(p, &program));
 	say_warned();
+	send_in(1, 60);
+	drain(p, &packets, 1);
+	say("n=%u", packets.count);
 }
 
 /* What stands after a refused filter: the one before it, or none. */
