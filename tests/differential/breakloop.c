@@ -366,7 +366,7 @@ static void hammered(void)
 	pthread_create(&thread, NULL, hammer, p);
 	for (int i = 0; i < 20; i++)
 		send_in(20, 60);
-	while (packets.count < 400 && now_ms() < deadline)
+	while ((packets.count < 400 || breaks == 0) && now_ms() < deadline)
 		breaks += pcap_dispatch(p, 3, collect, (u_char *)&packets) == PCAP_ERROR_BREAK;
 	hammering = false;
 	pthread_join(thread, NULL);

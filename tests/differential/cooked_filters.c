@@ -71,10 +71,11 @@ static void raw_load(int dlt, unsigned code, unsigned offset, unsigned value)
 		{ BPF_RET | BPF_K, 0, 0, 65535 }, { BPF_RET | BPF_K, 0, 0, 0 } };
 	struct bpf_program program = { 4, instructions };
 	struct packets packets = { .header_length = dlt == DLT_LINUX_SLL2 ? 20 : 16 };
+	static const char *const sizes[] = { "word", "half", "byte" };
 	pcap_t *p = open_live("any", 10);
 
+	begin_result("3.5-44 %s %s at %u = %u", dlt == DLT_LINUX_SLL ? "SLL" : "SLL2", sizes[code >> 3], offset, value);
 	pcap_set_datalink(p, dlt);
-	say("[%u] of %#x", offset, code);
 	say_code(p, "set", pcap_setfilter(p, &program));
 	send_in_type(2, 60, ETHERTYPE_A);
 	send_in_type(1, 61, ETHERTYPE_B);

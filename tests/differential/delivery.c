@@ -249,7 +249,7 @@ static void mixed_reads(void)
 
 struct placed {
 	unsigned count;
-	bool aligned, scribbled;
+	bool aligned, aligned_16n4, scribbled;
 	unsigned header_length;
 };
 
@@ -259,6 +259,7 @@ static void look_and_scribble(u_char *user, const struct pcap_pkthdr *header, co
 	u_char *writable = (u_char *)(uintptr_t)data;
 
 	placed->aligned = placed->aligned && ((uintptr_t)data + placed->header_length) % 4 == 0;
+	placed->aligned_16n4 = placed->aligned_16n4 && ((uintptr_t)data + placed->header_length) % 8 == 4;
 	memset(writable, 0xee, header->caplen);
 	placed->scribbled = placed->scribbled && data[0] == 0xee && data[header->caplen - 1] == 0xee;
 	placed->count++;
@@ -267,7 +268,8 @@ static void look_and_scribble(u_char *user, const struct pcap_pkthdr *header, co
 static void in_the_callback(const char *device, int immediate, unsigned header_length)
 {
 	static const struct vlan_tag tag = { 0x8100, 42 };
-	struct placed placed = { .aligned = true, .scribbled = true, .header_length = header_length };
+	struct placed placed = { .aligned = true, .aligned_16n4 = true, .scribbled = true,
+				 .header_length = header_length };
 	struct packets packets = { .header_length = header_length };
 	pcap_t *p = open_how(&(struct how){ .device = device, .timeout_ms = 10, .immediate = immediate, .nonblock = 1 });
 	int64_t deadline = now_ms() + 2000;
@@ -278,8 +280,9 @@ static void in_the_callback(const char *device, int immediate, unsigned header_l
 	send_in(1, 1514);
 	while (placed.count < 4 && now_ms() < deadline)
 		pcap_dispatch(p, -1, look_and_scribble, (u_char *)&placed);
-	say("%s immediate %d: n=%u network header 4-aligned=%d writable=%d", device, immediate, placed.count,
-	    placed.aligned, placed.scribbled);
+	/* Frames of a V3 block lie 8 bytes apart at best, so 16n + 4 shows as 4 modulo 8. */
+	say("%s immediate %d: n=%u network header 4-aligned=%d at 16n+4=%d writable=%d", device, immediate,
+	    placed.count, placed.aligned, placed.aligned_16n4, placed.scribbled);
 	placed = (struct placed){ .aligned = true, .scribbled = true, .header_length = header_length + 4 };
 	send_tagged(60, &tag, 1);
 	deadline = now_ms() + 2000;

@@ -49,7 +49,7 @@ static void live_handles(void)
 {
 	pcap_t *ethernet = open_live(CAP, 100), *docsis = open_live(CAP, 100), *lo = open_live("lo", 100);
 	pcap_t *sll = open_live("any", 100), *sll2 = open_live("any", 100);
-	pcap_t *immediate = open_how(&(struct how){ .device = CAP, .immediate = 1, .snaplen = 96 });
+	pcap_t *shorter = open_how(&(struct how){ .device = CAP, .snaplen = 96 });
 
 	pcap_set_datalink(docsis, DLT_DOCSIS);
 	pcap_set_datalink(sll2, DLT_LINUX_SLL2);
@@ -57,7 +57,7 @@ static void live_handles(void)
 		begin_result("compile live: \"%s\"", expressions[i]);
 		say_program(ethernet, "ethernet", expressions[i], 1, PCAP_NETMASK_UNKNOWN);
 		say_program(ethernet, "unoptimized", expressions[i], 0, 0x00ffffff);
-		say_program(immediate, "snaplen 96", expressions[i], 1, 0x00ffffff);
+		say_program(shorter, "snaplen 96", expressions[i], 1, 0x00ffffff);
 		say_program(docsis, "docsis", expressions[i], 1, 0x00ffffff);
 		say_program(lo, "lo", expressions[i], 1, 0x00ffffff);
 		say_program(sll, "sll", expressions[i], 1, 0x00ffffff);

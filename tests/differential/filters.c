@@ -32,22 +32,30 @@ static void refused(void)
 	static struct bpf_insn no_return[] = { LOAD_HALF(12) };
 	static struct bpf_insn bad_code[] = { { 0xffff, 0, 0, 0 }, RETURN(1) };
 	static struct bpf_insn divide[] = { { BPF_ALU | BPF_DIV | BPF_K, 0, 0, 0 }, RETURN(1) };
+	struct packets packets = { 0 };
 	struct bpf_program program;
 	pcap_t *p = open_live(CAP, 10);
 
+	begin_result("3.5-41 refused: NULL");
 	say_code(p, "NULL", pcap_setfilter(p, NULL));
+	begin_result("3.5-41 refused: invalid programs");
 	program = (struct bpf_program){ 2, far_jump };
 	say_code(p, "far jump", pcap_setfilter(p, &program));
 	program = (struct bpf_program){ 1, no_return };
 	say_code(p, "no return", pcap_setfilter(p, &program));
-	program = (struct bpf_program){ 2, bad_code };
-	say_code(p, "bad code", pcap_setfilter(p, &program));
 	program = (struct bpf_program){ 2, divide };
 	say_code(p, "division", pcap_setfilter(p, &program));
 	program = (struct bpf_program){ 0, far_jump };
 	say_code(p, "empty", pcap_setfilter(p, &program));
 	program = (struct bpf_program){ 0, NULL };
 	say_code(p, "nothing", pcap_setfilter(p, &program));
+	begin_result("3.5-41 refused: an unknown instruction");
+	program = (struct bpf_program){ 2, bad_code };
+	say_code(p, "set", pcap_setfilter(p, &program));
+	say_warned();
+	send_in(1, 60);
+	drain(p, &packets, 1);
+	say("n=%u", packets.count);
 }
 
 /* What stands after a refused filter: the one before it, or none. */
@@ -118,7 +126,7 @@ static void of_length(unsigned length, int immediate)
 	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .immediate = immediate });
 
 	say_code(p, "set", pcap_setfilter(p, &program));
-	say_stderr("stderr");
+	say_warned();
 	pcap_freecode(&program);
 	send_both_types(3);
 	drain_all(p, &packets);
@@ -158,7 +166,7 @@ static void short_after_long(void)
 
 	pcap_setfilter(p, &program);
 	pcap_freecode(&program);
-	say_stderr("stderr");
+	say_warned();
 	send_both_types(2);
 	drain_all(p, &packets);
 	say_packets("read", &packets);
@@ -182,11 +190,38 @@ static void long_after_short(void)
 	say_packets("read", &packets);
 	pcap_setfilter(p, &program);
 	pcap_freecode(&program);
-	say_stderr("stderr");
+	say_warned();
 	send_both_types(3);
 	drain_all(p, &packets);
 	say_packets("read", &packets);
 	say_stats(p, "stats");
+}
+
+/* The words, which people search the web for. */
+static void warning_texts(void)
+{
+	static const unsigned lengths[] = { 5000, 65535, 66000 };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct bpf_program program = long_program(lengths[i], 65535);
+		pcap_t *p = open_live(CAP, 10);
+
+		begin_result("3.5-42 words of the warning, %u instructions", lengths[i]);
+		say_code(p, "set", pcap_setfilter(p, &program));
+		say_stderr("stderr");
+		pcap_freecode(&program);
+		pcap_close(p);
+	}
+}
+
+static void memory_warning_text(void)
+{
+	pcap_t *p = open_live(CAP, 10);
+
+	if (!write_file("/proc/sys/net/core/optmem_max", "128"))
+		give_up("optmem_max cannot be set");
+	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b7 or ether proto 0x88b8");
+	say_stderr("stderr");
 }
 
 static void no_kernel_memory(void)
@@ -197,7 +232,7 @@ static void no_kernel_memory(void)
 	if (!write_file("/proc/sys/net/core/optmem_max", "128"))
 		give_up("optmem_max cannot be set");
 	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b7 or ether proto 0x88b8");
-	say_stderr("stderr");
+	say_warned();
 	send_both_types(3);
 	drain_all(p, &packets);
 	say_packets("read", &packets);
@@ -212,7 +247,7 @@ static void long_that_truncates(void)
 
 	pcap_setfilter(p, &program);
 	pcap_freecode(&program);
-	say_stderr("stderr");
+	say_warned();
 	send_both_types(1);
 	drain_all(p, &packets);
 	say_packets("read", &packets);
@@ -285,7 +320,7 @@ static void queued_other_filter(void)
 	sleep_ms(100);
 	pcap_setfilter(p, &program);
 	pcap_freecode(&program);
-	say_stderr("stderr");
+	say_warned();
 	send_both_types(2);
 	drain_all(p, &packets);
 	say_packets("third", &packets);
@@ -342,10 +377,11 @@ static void long_with(const char *label, const struct bpf_insn *test, unsigned c
 	struct packets packets = { 0 };
 	pcap_t *p = open_live(CAP, 10);
 
+	begin_result("3.5-45 in the library: %s", label);
 	memcpy(program.bf_insns + 5000 - count, test, count * sizeof(*test));
 	pcap_setfilter(p, &program);
 	pcap_freecode(&program);
-	say_stderr("stderr");
+	say_warned();
 	send_in(2, 60);
 	send_tagged(60, &tag, 1);
 	send_out(1, 60);
@@ -421,11 +457,12 @@ static void kernel_only_at_once(void)
 		struct packets packets = { 0 };
 		pcap_t *p = open_live(CAP, 10);
 
+		begin_result("3.5-45 kernel-only filter at once: %s", texts[i]);
 		set_filter(p, texts[i]);
 		send_in(2, 62);
 		send_out(1, 63);
 		drain_all(p, &packets);
-		say("%s: n=%u", texts[i], packets.count);
+		say("n=%u", packets.count);
 		say_stats(p, "stats");
 		pcap_close(p);
 	}
@@ -438,14 +475,14 @@ static void returns(unsigned value, int snaplen, int immediate)
 	struct bpf_insn instruction = RETURN(value);
 	struct bpf_program program = { 1, &instruction };
 	struct packets packets = { 0 };
-	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = snaplen,
-					    .immediate = immediate });
+	pcap_t *p;
 
+	begin_result("3.5-46 return %u, snaplen %d%s", value, snaplen, immediate ? ", immediate" : "");
+	p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = snaplen, .immediate = immediate });
 	say_code(p, "set", pcap_setfilter(p, &program));
 	send_in(1, 60);
 	send_in(1, 1514);
 	drain_all(p, &packets);
-	say("return %u, snaplen %d", value, snaplen);
 	say_packets("read", &packets);
 	pcap_close(p);
 }
@@ -466,9 +503,10 @@ static void no_filter_truncates(void)
 {
 	for (int immediate = 0; immediate <= 1; immediate++) {
 		struct packets packets = { 0 };
-		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = 50,
-						    .immediate = immediate });
+		pcap_t *p;
 
+		begin_result("3.5-46 snaplen 50 without a filter%s", immediate ? ", immediate" : "");
+		p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = 50, .immediate = immediate });
 		send_in(1, 40);
 		send_in(1, 60);
 		send_in(1, 1514);
@@ -515,6 +553,8 @@ const struct test_case filter_cases[] = {
 	{ "3.5-42 short after long", short_after_long },
 	{ "3.5-42 long after short", long_after_short },
 	{ "3.5-42 no option memory", no_kernel_memory },
+	{ "3.5-42 words of the warnings", warning_texts },
+	{ "3.5-42 words of the warning, no option memory", memory_warning_text },
 	{ "3.5-42 a long filter that truncates", long_that_truncates },
 	{ "3.5-43 queued packets", queued_refiltered },
 	{ "3.5-43 queued packets, mid-block", queued_mid_block },

@@ -49,6 +49,7 @@ static void open_live_unprivileged(void)
 	try_open_live(CAP, 1);
 	try_open_live("any", 0);
 	try_open_live("nosuch0", 0);
+	begin_result("3.1-12 open_live(NULL) unprivileged");
 	try_open_live(NULL, 0);
 }
 

@@ -130,6 +130,15 @@ void say_stderr(const char *label)
 		_exit(3);
 }
 
+void say_warned(void)
+{
+	off_t length = lseek(stderr_fd, 0, SEEK_END);
+
+	say("warned=%s", length > 0 ? "yes" : "no");
+	if (ftruncate(stderr_fd, 0) < 0 || lseek(stderr_fd, 0, SEEK_SET) < 0)
+		_exit(3);
+}
+
 void give_up(const char *format, ...)
 {
 	char text[1024];
@@ -167,9 +176,13 @@ static void run_child(const struct test_case *test, int fd)
 	_exit(0);
 }
 
-/* Copies what the case says to standard output. False if it was still running at the deadline. */
-static bool copy_result(int fd, int64_t deadline)
+/*
+ * Copies what the case says to standard output. A case that begins with an id of its own has no line under its
+ * own name. False if it was still running at the deadline.
+ */
+static bool copy_result(const char *id, int fd, int64_t deadline)
 {
+	bool begun = false;
 	char text[4096];
 
 	for (;;) {
@@ -177,14 +190,15 @@ static bool copy_result(int fd, int64_t deadline)
 		int64_t left = deadline - now_ms();
 		ssize_t n;
 
-		if (left <= 0 || poll(&poll_fd, 1, (int)left) == 0)
-			return false;
-		n = read(fd, text, sizeof(text));
-		if (n < 0 && errno == EINTR)
+		n = left <= 0 || poll(&poll_fd, 1, (int)left) == 0 ? -2 : read(fd, text, sizeof(text));
+		if (n == -1 && errno == EINTR)
 			continue;
+		if (!begun && (n <= 0 || text[0] != '\n'))
+			printf("%s\t", id);
 		if (n <= 0)
-			return true;
-		fwrite(text, 1, (size_t)n, stdout);
+			return n != -2;
+		fwrite(text + (!begun && text[0] == '\n'), 1, (size_t)n - (!begun && text[0] == '\n'), stdout);
+		begun = true;
 	}
 }
 
@@ -194,8 +208,6 @@ static void run_case(const struct test_case *test)
 	pid_t child;
 	bool in_time;
 
-	printf("%s\t", test->id);
-	fflush(stdout);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		exit(3);
 	child = fork();
@@ -206,7 +218,7 @@ static void run_case(const struct test_case *test)
 		run_child(test, pipe_fds[1]);
 	}
 	close(pipe_fds[1]);
-	in_time = copy_result(pipe_fds[0], now_ms() + CASE_DEADLINE_MS);
+	in_time = copy_result(test->id, pipe_fds[0], now_ms() + CASE_DEADLINE_MS);
 	/* The whole group: a case that forked may have left a process behind. */
 	if (kill(-child, SIGKILL) < 0)
 		kill(child, SIGKILL);

@@ -56,6 +56,8 @@ void say_bytes(const char *label, const void *data, size_t length);
 uint64_t fingerprint(const void *data, size_t length);
 /* What the library wrote to standard error since the last call; the rest is added at the end of the case. */
 void say_stderr(const char *label);
+/* The same without the words: whether the library warned. */
+void say_warned(void);
 /* The case cannot go on: says why and ends its process. */
 void give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 

@@ -138,7 +138,8 @@ static void record_append(void)
 static void append_mismatch(void)
 {
 	const char *path = scratch_file();
-	pcap_t *p = open_live(CAP, 10), *q = open_live("any", 10), *r = open_how(&(struct how){ .device = CAP, .precision = 1 });
+	pcap_t *p = open_live(CAP, 10), *q = open_live("any", 10);
+	pcap_t *r = open_how(&(struct how){ .device = CAP, .precision = 1 });
 
 	pcap_dump_close(pcap_dump_open(p, path));
 	say("other link type: %s \"%s\"", pcap_dump_open_append(q, path) != NULL ? "opened" : "NULL", pcap_geterr(q));

@@ -20,7 +20,8 @@ static const struct {
 	unsigned count;
 } kinds[] = {
 	{ "802.1Q", plain_tag, 1 }, { "priority", priority_tag, 1 }, { "zero", zero_tag, 1 },
-	{ "802.1ad", service_tag, 1 }, { "0x9100", odd_tag, 1 }, { "QinQ", stacked_tags, 2 }, { "802.1Q twice", twice_tags, 2 },
+	{ "802.1ad", service_tag, 1 }, { "0x9100", odd_tag, 1 }, { "QinQ", stacked_tags, 2 },
+	{ "802.1Q twice", twice_tags, 2 },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -99,9 +100,11 @@ static void snapshot_lengths(int immediate)
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct packets packets = { 0 };
-		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = lengths[i],
-						    .immediate = immediate });
+		pcap_t *p;
 
+		begin_result("3.6-48 snapshot length %d%s", lengths[i], immediate ? ", immediate" : "");
+		p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = lengths[i],
+					    .immediate = immediate });
 		send_tagged(100, plain_tag, 1);
 		drain(p, &packets, 1);
 		say_packets("cut", &packets);

@@ -63,34 +63,54 @@ static void silence_immediate(void)
 	silent("immediate, timeout 100", 100, 1);
 }
 
-/* Woken for packets that are then rejected: 0, unless the timeout is 0. */
-static void rejected(const char *label, int timeout_ms, int immediate)
+/* Woken for packets that are then rejected: 0. Once ready before the call, once coming while it waits. */
+static void *send_later(void *unused)
+{
+	(void)unused;
+	sleep_ms(150);
+	send_in(1, 60);
+	return NULL;
+}
+
+static void rejected(const char *label, int timeout_ms, int immediate, bool ready)
 {
 	struct packets packets = { 0 };
 	struct pcap_pkthdr *header = NULL;
 	const u_char *data = NULL;
-	int rc;
+	pthread_t threads[2];
 	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = timeout_ms, .immediate = immediate });
 
+	begin_result("3.3-25 rejected packets %s, %s", ready ? "at hand" : "to come", label);
 	pcap_setdirection(p, PCAP_D_OUT);
-	send_in(1, 60);
-	guarded_dispatch(p, label, -1, &packets, 1000);
-	send_in(1, 60);
-	guard_start(p, 1000);
-	rc = pcap_next_ex(p, &header, &data);
-	if (guard_stop())
-		say("next_ex=blocked");
-	else
-		say("next_ex=%d header %s", rc, header != NULL ? "set" : "untouched");
-	say("n=%u", packets.count);
+	for (int call = 0; call < 2; call++) {
+		int rc;
+
+		if (ready) {
+			send_in(1, 60);
+			sleep_ms(150);
+		} else {
+			pthread_create(&threads[call], NULL, send_later, NULL);
+		}
+		guard_start(p, 1000);
+		rc = call == 0 ? pcap_dispatch(p, -1, collect, (u_char *)&packets) : pcap_next_ex(p, &header, &data);
+		if (guard_stop())
+			say("%s=blocked", call == 0 ? "dispatch" : "next_ex");
+		else
+			say_code(p, call == 0 ? "dispatch" : "next_ex", rc);
+		if (!ready)
+			pthread_join(threads[call], NULL);
+	}
+	say("header %s n=%u", header != NULL ? "set" : "untouched", packets.count);
 	pcap_close(p);
 }
 
 static void rejected_wakes(void)
 {
-	rejected("timeout 10", 10, 0);
-	rejected("immediate, timeout 10", 10, 1);
-	rejected("immediate, timeout 0", 0, 1);
+	for (int ready = 0; ready <= 1; ready++) {
+		rejected("timeout 10", 10, 0, ready);
+		rejected("immediate, timeout 10", 10, 1, ready);
+		rejected("immediate, timeout 0", 0, 1, ready);
+	}
 }
 
 /* loop goes on through such wake-ups. */
@@ -421,7 +441,7 @@ const struct test_case waiting_cases[] = {
 	{ "3.3-25 silence, timeout 1", silence_timeout_1 },
 	{ "3.3-25 silence, timeout 100", silence_timeout_100 },
 	{ "3.3-25 silence, immediate", silence_immediate },
-	{ "3.3-25 woken for rejected packets", rejected_wakes },
+	{ "3.3-25 rejected packets", rejected_wakes },
 	{ "3.3-25 loop over rejected packets", rejected_loop },
 	{ "3.3-26 a lone packet", lone_packets },
 	{ "3.3-26 a lone packet, immediate", lone_packets_immediate },
