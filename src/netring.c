@@ -86,6 +86,8 @@ int netring_take(struct netring *capture, struct netring_burst *burst, unsigned 
 
 	if (unlikely(capture->out))
 		netring_give_back(capture, burst, burst->count);
+	if (max == 0)
+		return 0;
 	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
 	capture->out = ret > 0;
 	return ret;
