@@ -53,7 +53,7 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
 	made = pages_allocate(sizeof(*made));
 	if (!made)
-		return error_errno(error, ENOMEM, "capture handle");
+		return error_errno(error, errno, "capture handle");
 	ret = packet_ring_open(&made->ring, config, log, error);
 	if (ret == 0 && config->lock_memory)
 		ret = lock_handle(made, error);
