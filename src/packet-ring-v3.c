@@ -50,15 +50,19 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	return block_walk(&ring->cursor, burst->packet, max, &ring->after, error);
 }
 
-static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
 {
+	uint32_t consumed = ring->cursor.left;
+
 	if (link)
 		block_seek(&ring->cursor, link);
 	else
 		ring->cursor = ring->after;
+	consumed -= ring->cursor.left;
 	/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
 	if (ring->cursor.left == 0)
 		leave_block(ring);
+	return consumed;
 }
 
 const struct packet_ring_kind packet_ring_v3 = {
