@@ -243,6 +243,7 @@ check_library() { # PROGRAM
 fail() {
 	echo "$*" >&2
 	diag_file err >&2
+	[ ! -s peer.err ] || tail -n 3 peer.err >&2
 	exit 1
 }
 
