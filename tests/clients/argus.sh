@@ -20,8 +20,8 @@ recorded() { # ARGUS_ARG...
 
 # Flow records without argus's own (man), summed up by flow.
 flows() {
-	run racluster -n -r argus.out -s saddr sport dir daddr dport proto spkts dpkts sbytes dbytes - not man
-	sort out
+	# Reads argus's files, has no libpcap in it.
+	ip netns exec "$cap_ns" racluster -n -r argus.out -s saddr sport dir daddr dport proto spkts dpkts sbytes dbytes - not man </dev/null | sort
 }
 
 is_recorded() {

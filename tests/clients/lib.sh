@@ -243,6 +243,7 @@ check_library() { # PROGRAM
 fail() {
 	echo "$*" >&2
 	diag_file err >&2
+	[ ! -s peer.err ] || tail -n 3 peer.err >&2
 	exit 1
 }
 
@@ -308,7 +309,7 @@ start_peer_capture() { # FILTER
 
 peer_has() { # COUNT
 	kill -USR1 "$peer_pid"
-	grep -q "^tcpdump: $1 packets captured" peer.err
+	grep -qE "^tcpdump: $1 packets? captured" peer.err
 }
 
 # The frames that arrived, once there are COUNT of them.

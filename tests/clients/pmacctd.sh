@@ -14,7 +14,8 @@ accounted() { # PACKETS FILTER...
 	wait_capturing cap0
 	send mix
 	wait_for 30 has_accounted "$wanted"
-	ip netns exec "$cap_ns" ss -H -0 -p | grep -o 'pmacctd' | sort | uniq -c
+	# The children hold the capturing socket, too.
+	ip netns exec "$cap_ns" ss -H -0 -p | grep -F '*:cap0' | grep -o pmacctd | uniq -c
 	stop INT
 	sums
 	grep -o 'received_packets=.*' out

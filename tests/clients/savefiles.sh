@@ -65,6 +65,13 @@ rewritten() { # FILE TCPDUMP_ARG...
 	if cmp -s in rewritten.pcap; then echo "the same bytes"; else echo "other bytes"; fi
 }
 
+# capinfos itself has no libpcap in it.
+described() {
+	cp "$samples/plain.pcap" in
+	run tcpdump -Z root -r in -w written.pcap
+	capinfos written.pcap
+}
+
 through_stdin() {
 	ip netns exec "$cap_ns" ${launcher[@]+"${launcher[@]}"} tcpdump -n -t -r - \
 		<"$samples/plain.pcap" >out 2>err
@@ -106,7 +113,7 @@ compare "tcpdump -r -w from pcapng" rewritten next.pcapng
 for file in plain.pcap nano.pcap cooked.pcap next.pcapng swapped.pcap; do
 	compare "tshark -r $file, -w" -e '10.77.0.101' through_tshark "$file"
 done
-compare "capinfos" -e 'Number of packets: *68' over plain.pcap capinfos in
+compare "capinfos of what tcpdump -w wrote" -e 'Number of packets: *68' described
 compare "tcpprep and tcprewrite" -e '^exit 0' over plain.pcap \
 	sh -c 'tcpprep --auto=bridge -i in -o cache && tcprewrite -c cache -i in -o again --endpoints=10.1.1.1:10.1.1.2 &&
 		sha256sum again cache'

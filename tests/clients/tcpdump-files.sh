@@ -184,8 +184,9 @@ post_rotate() {
 	send --gap 0.2 big:1500
 	finish
 	cat err
-	wait_for 10 has_line rotations out.pcap
-	cat rotations
+	# The commands run beside each other, and may outlive tcpdump.
+	wait_for 20 has_lines rotations 2
+	sort rotations
 	sum_up 'out.pcap*'
 }
 

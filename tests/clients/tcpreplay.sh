@@ -26,14 +26,21 @@ send_on_second() {
 	ip netns exec "$gen_ns" "$python" "$here/traffic.py" gen1 "$@" || fail "could not send"
 }
 
-# What arrives at one interface leaves by the other, unchanged, once.
+# What arrives at one interface leaves by the other, unchanged, once. tcpbridge
+# loses frames of its own accord, on stock too, when several come in one block:
+# so one at a time.
 bridged() {
 	start_peer_capture "udp port 5000"
 	start tcpbridge -i cap0 -I cap1 -M 02:00:00:00:77:55
 	wait_capturing cap0
 	wait_capturing cap1
-	send_on_second small:40
-	peer_packets 40
+	local n=0 kind
+	for kind in small udp big small udp big small udp big small; do
+		send_on_second "$kind"
+		n=$((n + 1))
+		wait_for 20 peer_has "$n"
+	done
+	peer_packets 10
 	stop INT
 	grep -a '^Actual: ' out | sed -E 's/in [0-9.]+ seconds/in N seconds/'
 }
@@ -46,7 +53,7 @@ version() {
 }
 
 compare "tcpreplay sends what is in the file" -e 'packet 53 on' -e 'Successful packets: *53' replayed
-compare "tcpbridge forwards between two handles" -e 'packet 40 on' bridged
+compare "tcpbridge forwards between two handles" -e 'packet 10 on' bridged
 compare "tcpreplay -V names libpcap, but for netring's suffix" -e 'libpcap' version
 check_library "tcpreplay and tcpbridge"
 done_testing
