@@ -20,7 +20,6 @@
  * Output, one line: sent (frames given to the interface), passed (what the interface's tx_packets grew by, in the same time),
  * seconds, pps (passed per second). Exit status 0 if everything asked for was sent, 1 if not, 2 for bad usage.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -4,23 +4,19 @@
 # For the benchmarks with whole programs: start one, blast at it, let it work off what its ring holds, end it, read what it says.
 # Needs lib.sh.
 
-# Ticks of CPU time, user and system, that a process has used so far.
-cpu_ticks() {
-	local line
-	line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-	line=${line##*) }
-	# shellcheck disable=SC2086 # split into fields; the state is the first
-	set -- $line
-	echo $((${12} + ${13}))
+# CPU time, user and system, that the threads of a process have used so far, in ns. The ticks of /proc/PID/stat are too coarse for
+# a burst.
+cpu_ns() {
+	awk '{ sum += $1 } END { if (NR) printf "%d\n", sum; else exit 1 }' "/proc/$1/task/"*/schedstat 2>/dev/null
 }
 
-# True once the process has used no more than one tick in 300 ms: it has read everything, and waits.
+# True if the process has used next to nothing in 1.2 s, longer than tcpdump's time-out of a second: it has read everything.
 capture_is_quiet() {
 	local before after
-	before=$(cpu_ticks "$1") || return 0
-	sleep 0.3
-	after=$(cpu_ticks "$1") || return 0
-	[ $((after - before)) -le 1 ]
+	before=$(cpu_ns "$1") || return 0
+	sleep 1.2
+	after=$(cpu_ns "$1") || return 0
+	[ $((after - before)) -lt 2000000 ]
 }
 
 # True once a packet socket is open and bound in the receiving namespace and the program has said on standard error that it
@@ -40,10 +36,10 @@ captured_by() {
 	esac
 }
 
-# capture SENDER_OPTIONS -- PROGRAM…: what to put in front of the program is in the array ON. Sets CAPTURED, CPU_S, PASSED
-# and SHARE.
+# capture SENDER_OPTIONS -- PROGRAM…: what to put in front of the program is in the array ON. Sets CAPTURED, CPU_S (from the first
+# packet on: starting is what open-close.sh measures), PASSED and SHARE.
 capture() {
-	local pid ticks sent options=() stdout=/dev/null
+	local pid before used sent options=() stdout=/dev/null
 	while [ "$1" != -- ]; do
 		options+=("$1")
 		shift
@@ -60,13 +56,14 @@ capture() {
 	nr_start pid "$NR_RX" "${ON[@]}" "$@" >"$stdout" 2>"$NR_TMP/stderr"
 	nr_wait 60 capture_is_listening || bench_fail "$1 does not capture: $(cat "$NR_TMP/stderr")"
 	CAPTURE_LIBRARY=$(bench_mapped_library "$pid")
+	before=$(cpu_ns "$pid")
 	sent=$(blast "${options[@]}") || bench_fail "blast failed"
 	nr_wait 60 capture_is_quiet "$pid" || note "$1 was still busy a minute after the last packet"
-	ticks=$(cpu_ticks "$pid") || bench_fail "$1 ended by itself: $(cat "$NR_TMP/stderr")"
+	used=$(cpu_ns "$pid") || bench_fail "$1 ended by itself: $(cat "$NR_TMP/stderr")"
 	nr_stop "$pid" INT 60
 	CAPTURED=$(captured_by "$1")
 	[ -n "$CAPTURED" ] || bench_fail "$1 does not say what it captured: $(cat "$NR_TMP/stderr")"
-	CPU_S=$(calc "$ticks / $(getconf CLK_TCK)" %.2f)
+	CPU_S=$(calc "($used - ${before:-0}) / 1e9" %.3f)
 	PASSED=$(value passed "$sent")
 	SHARE=$(calc "100 * $CAPTURED / $PASSED" %.1f)
 }
@@ -85,7 +82,7 @@ capture_with() {
 capture_peer() {
 	local name=$1
 	shift
-	ON=(taskset -c "$READER_CPU")
+	ON=("${READER[@]}")
 	capture "$@"
 	capture_note "$name.peer"
 }

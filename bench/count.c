@@ -12,10 +12,9 @@
  *   missing, disordered               with -q: gaps in blast's sequence numbers, numbers not above the one before
  *   p50_us, p99_us                    with -l: from blast's time in the packet to the callback
  *
- * SIGINT and SIGTERM end the capture once nothing has come in for 200 ms: what the ring holds is read first.
+ * SIGINT and SIGTERM end the capture once nothing has come in for 200 ms and the time-out: what the ring holds is read first.
  * Threads: the main one reads; a second one only looks at the clock and calls pcap_breakloop().
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
@@ -38,7 +37,7 @@
 #define FRAME_MIN 58
 
 #define LATENCIES_MAX 4000000
-#define QUIET_NS 200000000ULL
+#define QUIET_MS 200
 
 struct options {
 	const char *interface;
@@ -71,6 +70,7 @@ struct watch {
 	pcap_t *pcap;
 	const struct counter *counter;
 	uint64_t deadline_ns;
+	uint64_t quiet_ns;
 	bool done;
 };
 
@@ -166,7 +166,7 @@ static void *watch_clock(void *argument)
 			changed_ns = now;
 		}
 		/* Again and again: a call that comes before pcap_loop() has begun would be lost. */
-		if ((w->deadline_ns && now >= w->deadline_ns) || (stop && now - changed_ns >= QUIET_NS))
+		if ((w->deadline_ns && now >= w->deadline_ns) || (stop && now - changed_ns >= w->quiet_ns))
 			pcap_breakloop(w->pcap);
 		sleep_ms(10);
 	}
@@ -233,7 +233,8 @@ static double cpu_seconds(void)
 
 static int read_packets(pcap_t *pcap, const struct options *o, struct counter *c)
 {
-	struct watch w = { .pcap = pcap, .counter = c };
+	int hold_ms = o->immediate || o->timeout_ms < 0 ? 0 : o->timeout_ms;
+	struct watch w = { .pcap = pcap, .counter = c, .quiet_ns = (uint64_t)(QUIET_MS + hold_ms) * 1000000 };
 	pthread_t watcher;
 	int result;
 

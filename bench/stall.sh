@@ -10,19 +10,25 @@ bench_setup
 STALL_MS=1000
 PACKETS=1000000
 
-stall() {
+# False if the machine was too busy to send all of it within the second.
+stall_once() {
 	local library=$1 start took
 	count_start "$library" -t 100 -w "$STALL_MS" -p "$READER_CPU"
 	start=$(date +%s%N)
 	passed=$(value passed "$(blast -c "$PACKETS")")
 	took=$((($(date +%s%N) - start) / 1000000))
 	count_end
-	[ "$took" -lt "$STALL_MS" ] || bench_fail "sending took $took ms, longer than the reader was stalled"
+	if [ "$took" -ge "$STALL_MS" ]; then
+		note "sending took $took ms, longer than the reader was stalled; once more"
+		return 1
+	fi
 	[ "$passed" = "$PACKETS" ] || bench_fail "only $passed of $PACKETS packets passed the veth pair"
 	[ $(($(value delivered "$COUNTED") + $(value dropped "$COUNTED"))) = "$PACKETS" ] ||
 		note "$library: delivered and dropped do not add up to $PACKETS: $COUNTED"
 	value delivered "$COUNTED" >>"$NR_TMP/delivered.$library"
 }
+
+stall() { stall_once "$1" || stall_once "$1" || stall_once "$1" || bench_fail "this machine is too busy"; }
 
 for ((i = 0; i < BENCH_RUNS; i++)); do
 	stall stock

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handle.h"
 
@@ -129,7 +130,8 @@ static int activate_delegated(pcap_t *p, const struct config *config, const char
 static void make_idle(pcap_t *p)
 {
 	inner_pcap_set_protocol_linux(p->inner, IDLE_PROTOCOL);
-	inner_pcap_set_buffer_size(p->inner, 1);
+	/* One page: with less, libpcap 1.10.3 asks for a ring of no blocks when its frames are small. */
+	inner_pcap_set_buffer_size(p->inner, (int)sysconf(_SC_PAGESIZE));
 	inner_pcap_set_timeout(p->inner, 0);
 }
 
@@ -173,8 +175,8 @@ int pcap_activate(pcap_t *p)
 	const char *reason;
 	int status;
 
-	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. */
-	if (!p->device || p->capture || inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED)
+	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. (A spent one may be active if it could not be retired.) */
+	if (!p->device || p->capture || (!p->spent && inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED))
 		return inner_pcap_activate(p->inner);
 	if (p->spent && renew_inner(p) < 0)
 		return PCAP_ERROR;

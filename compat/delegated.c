@@ -24,6 +24,8 @@ static int next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data)
 
 static void breakloop(pcap_t *p)
 {
+	/* Before activate nobody knows yet whose the flag will be. */
+	attention_set(&p->attention, ATTENTION_BREAK);
 	inner_pcap_breakloop(p->inner);
 }
 

@@ -125,7 +125,6 @@ int engine_setfilter(pcap_t *p, struct bpf_program *program)
 	}
 	free(p->cooked_filter);
 	p->cooked_filter = here;
-	/* A callback may have called, in the middle of a burst. */
-	capture_sift(p->capture, &p->burst, p->used);
+	attention_set(&p->attention, ATTENTION_CHANGED);
 	return 0;
 }

@@ -2,13 +2,17 @@
 /*
  * From the ring to the callback: the read side of an engine handle, whole.
  *
- * engine_dispatch takes a burst, hands it over packet by packet, and gives it back. `used` is advanced before each callback, in the handle, so that a
- * callback which leaves by longjmp, or whose thread is cancelled, loses nothing and sees nothing twice: the next read begins by giving back what was used.
+ * engine_dispatch reads as much as it may, one block at a time, and sleeps when there is nothing. A block is read in place (read_block): packet-block.h
+ * steps through it, hand_over_block makes pcap's header out of the kernel's, and the callback runs on the bytes in the ring. In immediate mode, and
+ * while a filter has to be run here, packets come in bursts instead (read_burst).
  *
- * Most packets need nothing but a header of pcap's making (hand_over). dress() is for the others: a VLAN tag to put back, a cooked header to build, a
- * direction to look at.
+ * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
+ *
+ * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or
+ * that reads from the handle itself, loses nothing and sees nothing twice.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/ethernet.h>
 #include <pcap/sll.h>
 #include <string.h>
@@ -34,6 +38,7 @@ static int vlan_offset(int linktype)
 {
 	switch (linktype) {
 	case DLT_EN10MB:
+	case DLT_DOCSIS:	/* Ethernet under another name */
 		return 2 * ETHER_ADDR_LEN;
 	case DLT_LINUX_SLL:
 		return SLL_HDR_LEN - 2;
@@ -116,47 +121,165 @@ static bool dress(const pcap_t *p, const struct netring_packet *packet, struct d
 	return true;
 }
 
-static inline void hand_over(const pcap_t *p, const struct reader *reader, const struct netring_packet *packet, uint8_t *data, uint32_t captured_len,
-			     uint32_t wire_len)
+static inline void show(pcap_t *p, const struct reader *reader, uint32_t sec, uint32_t fraction, uint32_t captured_len, uint32_t wire_len,
+			uint8_t *data)
 {
-	struct pcap_pkthdr header;
+	uint32_t snaplen = (uint32_t)p->snaplen;
+	struct pcap_pkthdr header = {
+		.ts = { .tv_sec = sec, .tv_usec = fraction },
+		.caplen = captured_len < snaplen ? captured_len : snaplen,
+		.len = wire_len,
+	};
 
-	header.ts.tv_sec = packet->time_sec;
-	header.ts.tv_usec = p->nanoseconds ? packet->time_nsec : packet->time_nsec / 1000;
-	header.caplen = captured_len > (uint32_t)p->snaplen ? (uint32_t)p->snaplen : captured_len;
-	header.len = wire_len;
 	reader->callback(reader->user, &header, data);
 }
 
-/* Hands over what is left of the burst, until the program breaks off. Returns the packets that it saw. */
-static int deliver(pcap_t *p, const struct reader *reader)
+/* Returns 1 if the program saw the packet, 0 if it is not for it. */
+static int hand_over(pcap_t *p, const struct reader *reader, const struct netring_packet *packet)
 {
-	uint32_t always = p->dressed ? NETRING_VLAN : 0;
+	struct dressed_packet dressed = { packet->data, packet->captured_len, packet->wire_len };
+
+	if (!dress(p, packet, &dressed))
+		return 0;
+	show(p, reader, packet->time_sec, p->nanoseconds ? packet->time_nsec : packet->time_nsec / 1000, dressed.captured_len, dressed.wire_len,
+	     dressed.data);
+	return 1;
+}
+
+static int hand_over_header(pcap_t *p, const struct reader *reader, struct tpacket3_hdr *header)
+{
+	struct netring_packet packet;
+
+	block_view(&packet, header);
+	return hand_over(p, reader, &packet);
+}
+
+/* The hot loop. Returns the packets that the program saw. `fraction` divides nanoseconds; a constant, so that this is compiled once for each. */
+static inline __attribute__((always_inline)) int hand_over_block(pcap_t *p, struct block_cursor *where, const struct reader *reader, uint32_t fraction)
+{
+	struct block_cursor cursor = *where;
+	struct tpacket3_hdr *header;
+	int seen, unseen = 0;
+
+	while ((header = block_next(&cursor)) != NULL) {
+		p->resume = cursor.frame;
+		if (likely(!(header->tp_status & NETRING_VLAN)))
+			show(p, reader, header->tp_sec, header->tp_nsec / fraction, header->tp_snaplen, header->tp_len, block_data(header));
+		else
+			unseen += !hand_over_header(p, reader, header);
+		if (unlikely(p->attention))
+			break;
+	}
+	seen = (int)(where->left - cursor.left) - unseen;
+	*where = cursor;
+	return seen;
+}
+
+/* The same where every packet is looked at. */
+static int hand_over_dressed(pcap_t *p, struct block_cursor *cursor, const struct reader *reader)
+{
+	struct tpacket3_hdr *header;
 	int seen = 0;
 
-	while (p->used < p->burst.count) {
-		const struct netring_packet *packet = &p->burst.packet[p->used++];
-
-		if (unlikely((packet->flags | always) & NETRING_VLAN)) {
-			struct dressed_packet dressed = { packet->data, packet->captured_len, packet->wire_len };
-
-			if (!dress(p, packet, &dressed))
-				continue;
-			hand_over(p, reader, packet, dressed.data, dressed.captured_len, dressed.wire_len);
-		} else {
-			hand_over(p, reader, packet, packet->data, packet->captured_len, packet->wire_len);
-		}
-		seen++;
-		if (unlikely(p->break_loop))
+	while ((header = block_next(cursor)) != NULL) {
+		p->resume = cursor->frame;
+		seen += hand_over_header(p, reader, header);
+		if (p->attention)
 			break;
 	}
 	return seen;
 }
 
+static int hand_over_all(pcap_t *p, struct block_cursor *cursor, const struct reader *reader)
+{
+	if (p->dressed)
+		return hand_over_dressed(p, cursor, reader);
+	if (p->nanoseconds)
+		return hand_over_block(p, cursor, reader, 1);
+	return hand_over_block(p, cursor, reader, 1000);
+}
+
+/* What a read found. */
+enum found { FOUND_NOTHING, FOUND_PACKETS };
+
+/*
+ * Hands over the packets of one block, at most max; *seen is how many of them the program saw. Returns enum found, -EAGAIN if bursts have to be taken
+ * instead, or another -errno.
+ */
+static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen, struct error *error)
+{
+	struct block_cursor cursor;
+	uint32_t beyond;
+	int ret = capture_borrow(p->capture, &cursor, error);
+
+	if (ret <= 0)
+		return ret;
+	p->resume = cursor.frame;
+	beyond = cursor.left > (uint32_t)max ? cursor.left - (uint32_t)max : 0;
+	cursor.left -= beyond;
+	*seen = handle_is_broken_off(p) ? 0 : hand_over_all(p, &cursor, reader);
+	if (p->resume != cursor.frame)
+		return FOUND_PACKETS;	/* a callback has read on by itself */
+	p->resume = NULL;
+	if (*seen == 0 && cursor.left != 0 && !handle_is_broken_off(p))
+		ret = block_corrupted(&cursor, error);
+	cursor.left += beyond;
+	capture_return(p->capture, &cursor);
+	return ret < 0 ? ret : FOUND_PACKETS;
+}
+
+/* The same with a burst, which may come from anywhere. */
+static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen, struct error *error)
+{
+	int ret;
+
+	netring_give_back(p->capture, &p->burst, p->used);
+	ret = netring_take(p->capture, &p->burst, max < NETRING_BURST_MAX ? (unsigned)max : NETRING_BURST_MAX, error);
+	p->used = 0;
+	if (ret <= 0)
+		return ret;
+	*seen = 0;
+	/* libpcap looks at the flag before each packet with TPACKET_V3, and behind it with V2. */
+	if (handle_is_broken_off(p) && p->request.immediate)
+		max = 1;
+	else if (p->attention)
+		max = 0;
+	while (p->used < p->burst.count && *seen < max) {
+		*seen += hand_over(p, reader, &p->burst.packet[p->used++]);
+		if (p->attention)
+			break;
+	}
+	netring_give_back(p->capture, &p->burst, p->used);
+	return FOUND_PACKETS;
+}
+
+static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
+{
+	bool inside = p->resume != NULL;
+	struct error error = { "" };
+	int ret;
+
+	if (inside)
+		capture_return_at(p->capture, p->resume);
+	p->resume = NULL;
+	attention_clear(&p->attention, ATTENTION_CHANGED);
+	ret = read_block(p, max, reader, seen, &error);
+	if (ret == -EAGAIN)
+		ret = read_burst(p, max, reader, seen, &error);
+	/* If a callback of a read further up is what called, that one must stop: its place is gone. */
+	if (inside)
+		attention_set(&p->attention, ATTENTION_CHANGED);
+	if (ret < 0) {
+		handle_engine_error(p, ret, &error);
+		return PCAP_ERROR;
+	}
+	return ret;
+}
+
 /* Clears the flag: one pcap_breakloop, one PCAP_ERROR_BREAK. */
 static int broken_off(pcap_t *p)
 {
-	p->break_loop = 0;
+	attention_clear(&p->attention, ATTENTION_BREAK);
 	return PCAP_ERROR_BREAK;
 }
 
@@ -166,7 +289,7 @@ static int wait_for_packets(pcap_t *p)
 	struct error error = { "" };
 
 	for (;;) {
-		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->break_loop, &error);
+		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->attention, &error);
 
 		if (ret < 0) {
 			handle_engine_error(p, ret, &error);
@@ -176,60 +299,43 @@ static int wait_for_packets(pcap_t *p)
 			return 0;
 		if (p->nonblock)
 			return 0;	/* the flag stays, for the call that finds packets */
-		if (p->break_loop)
+		if (handle_is_broken_off(p))
 			return broken_off(p);
 	}
 }
 
-/* Takes a burst of at most max packets. 0: there is none. */
-static int take(pcap_t *p, int max)
-{
-	struct error error = { "" };
-	int ret;
-
-	netring_give_back(p->capture, &p->burst, p->used);
-	ret = netring_take(p->capture, &p->burst, max < NETRING_BURST_MAX ? (unsigned)max : NETRING_BURST_MAX, &error);
-	p->used = 0;
-	if (ret < 0) {
-		handle_engine_error(p, ret, &error);
-		return PCAP_ERROR;
-	}
-	return ret;
-}
-
 /*
- * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that the wait brought nothing that the program wants,
- * which with a timeout of 0 is no reason to return, unless every packet is a wake-up of its own (immediate mode).
+ * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that what was there, or what the wait brought, is
+ * nothing that the program wants; with a timeout of 0 that is no reason to return, unless every packet is a wake-up of its own (immediate mode).
  */
 int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
 	struct reader reader = { callback, user };
 	bool patient = p->request.timeout_ms == 0 && !p->request.immediate && !p->nonblock;
 	int max = count > 0 ? count : INT32_MAX;
-	int seen = 0, ret;
-	bool waited = false;
+	int total = 0;
+	bool woken = false;
 
 	for (;;) {
-		ret = take(p, max - seen);
+		int seen = 0, ret = read_some(p, max - total, &reader, &seen);
+
 		if (ret < 0)
 			return ret;
-		if (ret == 0) {
-			if (seen > 0 || (waited && !patient))
-				return seen;
-			ret = wait_for_packets(p);
-			if (ret < 0)
-				return ret;
-			waited = true;
+		total += seen;
+		if (ret == FOUND_PACKETS) {
+			woken = true;
+			if (handle_is_broken_off(p))
+				return broken_off(p);
+			if (total == max)
+				return total;
 			continue;
 		}
-		if (p->break_loop && !p->request.immediate)
-			return broken_off(p);
-		seen += deliver(p, &reader);
-		netring_give_back(p->capture, &p->burst, p->used);
-		if (p->break_loop)
-			return broken_off(p);
-		if (seen == max)
-			return seen;
+		if (total > 0 || (woken && !patient))
+			return total;
+		ret = wait_for_packets(p);
+		if (ret < 0)
+			return ret;
+		woken = true;
 	}
 }
 

@@ -2,6 +2,7 @@
 /* Engine handles: opening the ring behind a pcap_t, closing it, and everything that is not reading. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,14 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 	}
 }
 
+/* What the kernel keeps of a packet; 0: all. The addresses at least, because a VLAN tag is put back behind them before the packet is cut. */
+static uint32_t kernel_snaplen(int snaplen)
+{
+	if (snaplen >= SNAPLEN_MAX)
+		return 0;
+	return snaplen > ETHER_HDR_LEN ? (uint32_t)snaplen : ETHER_HDR_LEN;
+}
+
 static void ring_config(pcap_t *p, const struct config *config, bool host_stamps, struct netring_config *ring)
 {
 	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
@@ -111,7 +120,7 @@ static void ring_config(pcap_t *p, const struct config *config, bool host_stamps
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
-	ring->snaplen = p->snaplen < SNAPLEN_MAX ? (uint32_t)p->snaplen : 0;
+	ring->snaplen = kernel_snaplen(p->snaplen);
 	ring->busy_poll_us = (uint32_t)config->value[CONFIG_BUSY_POLL_US];
 	ring->protocol = (uint16_t)p->request.protocol;
 	ring->immediate = p->request.immediate != 0;
@@ -137,15 +146,9 @@ static void close_wake_fd(pcap_t *p)
 }
 
 /* What is the reader's own and could be swapped out: the handle with its burst, and the buffer of pcap_next. */
-static int lock_reader(pcap_t *p, const struct config *config)
+static int lock_reader(pcap_t *p)
 {
-	bool must = config->value[CONFIG_LOCK_MEMORY] == 1;
-
-	if (config->value[CONFIG_LOCK_MEMORY] == 2)
-		return 0;
-	if (mlock(p, sizeof(*p)) == 0 && mlock(p->next_data, (size_t)p->snaplen) == 0)
-		return 0;
-	if (must)
+	if (mlock(p, sizeof(*p)) < 0 || mlock(p->next_data, (size_t)p->snaplen) < 0)
 		return handle_fail(p, "NETRING_LOCK_MEMORY=yes: mlock: %s (ulimit -l, CAP_IPC_LOCK)", strerror(errno));
 	return 0;
 }
@@ -163,7 +166,8 @@ static int set_fd_nonblock(pcap_t *p, bool nonblock)
 
 static int set_nonblock(pcap_t *p, bool nonblock)
 {
-	if (set_fd_nonblock(p, nonblock) < 0 || (!nonblock && open_wake_fd(p) < 0))
+	/* The descriptor's mode last: what fails before it leaves the handle as it was. */
+	if ((!nonblock && open_wake_fd(p) < 0) || set_fd_nonblock(p, nonblock) < 0)
 		return PCAP_ERROR;
 	if (nonblock)
 		close_wake_fd(p);
@@ -179,7 +183,7 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 	p->next_data = pages_allocate((size_t)p->snaplen);
 	if (!p->next_data)
 		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
-	if (lock_reader(p, config) < 0)
+	if (config->value[CONFIG_LOCK_MEMORY] && lock_reader(p) < 0)
 		return PCAP_ERROR;
 	if (!nonblock)
 		return open_wake_fd(p);
@@ -239,7 +243,7 @@ static void engine_breakloop(pcap_t *p)
 {
 	uint64_t one = 1;
 
-	p->break_loop = 1;
+	attention_set(&p->attention, ATTENTION_BREAK);
 	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0)
 		return;	/* the eventfd is full of wake-ups already */
 }

@@ -47,6 +47,22 @@ struct handle_ops {
 
 extern const struct handle_ops delegated_ops, engine_ops;
 
+/* Set and cleared atomically: a signal handler or another thread may do so between any two instructions of the reader. */
+enum attention {
+	ATTENTION_BREAK = 1,		/* pcap_breakloop was called */
+	ATTENTION_CHANGED = 2,		/* a callback has read on by itself, or set a filter: what the loop knows is out of date */
+};
+
+static inline void attention_set(int *attention, enum attention why)
+{
+	__atomic_fetch_or(attention, why, __ATOMIC_RELAXED);
+}
+
+static inline void attention_clear(int *attention, enum attention why)
+{
+	__atomic_fetch_and(attention, ~(int)why, __ATOMIC_RELAXED);
+}
+
 struct pcap {
 	const struct handle_ops *ops;
 	struct inner *inner;
@@ -58,7 +74,7 @@ struct pcap {
 	struct netring *capture;
 	struct log log;
 	int wake_fd;			/* pcap_breakloop writes, a blocked read wakes; -1 when non-blocking */
-	volatile int break_loop;
+	int attention;			/* enum attention: why the hot loop should stop, in the one word that it looks at */
 	bool nonblock;
 	bool nanoseconds;		/* tv_usec holds nanoseconds */
 	int snaplen;
@@ -69,9 +85,15 @@ struct pcap {
 	struct sock_filter *cooked_filter;	/* looks at the cooked header where the kernel cannot; NULL: none */
 	struct netring_burst burst;
 	unsigned used;			/* packets of burst that the callback has seen */
+	uint8_t *resume;		/* a block is being read: the place of the first packet that no callback has seen; NULL: none is */
 	struct pcap_pkthdr next_header;
 	u_char *next_data;		/* pcap_next's copy of a packet, snaplen bytes */
 };
+
+static inline bool handle_is_broken_off(const pcap_t *p)
+{
+	return __atomic_load_n(&p->attention, __ATOMIC_RELAXED) & ATTENTION_BREAK;
+}
 
 /* Where a sentence goes: the inner handle's error buffer is the handle's. PCAP_ERRBUF_SIZE bytes. */
 static inline char *handle_errbuf(pcap_t *p)

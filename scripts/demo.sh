@@ -63,7 +63,7 @@ choose_directory() {
 }
 
 on_demo() {
-	ON=(taskset -c "$READER_CPU")
+	ON=("${READER[@]}")
 	[ "$1" = stock ] || ON+=("$BUILD_DIR/netring" run -L "$SHIM_DIR" --)
 }
 
@@ -74,13 +74,13 @@ line() { printf '  %-32s %14s %14s\n' "$@"; }
 # scene TITLE SENDER_OPTIONS -- PROGRAM…
 scene() {
 	local title=$1 library
-	local -A captured lost cpu each
+	local -A got lost cpu each
 	shift
 	for library in stock netring; do
 		on_demo "$library"
 		capture "$@"
 		bench_check_library "$library" "$CAPTURE_LIBRARY"
-		captured[$library]=$CAPTURED
+		got[$library]=$CAPTURED
 		lost[$library]=$(dropped)
 		cpu[$library]=$CPU_S
 		each[$library]=$(calc "$CPU_S * 1e9 / ($CAPTURED + 1)" %.0f)
@@ -88,7 +88,7 @@ scene() {
 	done
 	printf '\n%s\n' "$title"
 	line "" libpcap netring
-	line "captured" "${captured[stock]}" "${captured[netring]}"
+	line "captured" "${got[stock]}" "${got[netring]}"
 	line "dropped" "${lost[stock]}" "${lost[netring]}"
 	line "CPU seconds" "${cpu[stock]}" "${cpu[netring]}"
 	line "CPU ns a captured packet" "${each[stock]}" "${each[netring]}"

@@ -6,7 +6,8 @@
 # nothing failed.
 #
 # A test that was skipped is named with its reason, and counts as neither. With NETRING_TESTS_REQUIRED=1, as in CI, it counts as
-# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds.
+# failed, and warnings are errors. BUILD_DIR (default: build) holds the builds; TEST_MINUTES (default: 60) is when tests that
+# still run are stopped, which counts as failed.
 #
 # It installs some sixty programs that capture packets (tests/clients/packages.txt). No service of theirs is started now, but some
 # would be at the next boot: this is for a test machine.
@@ -20,6 +21,7 @@ BUILD_DIR=$(realpath -m "${BUILD_DIR:-$TOP/build}")
 
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C.UTF-8
 required=${NETRING_TESTS_REQUIRED:-0}
+deadline=$((${TEST_MINUTES:-60} * 60))
 make_flags=()
 [ "$required" != 1 ] || make_flags=("CFLAGS=-g -O2 -Werror")
 passed=0
@@ -85,14 +87,18 @@ run_tests() {
 	shift 2
 	headline "$name"
 	stamp=$(mktemp)
-	make -C "$directory" "$@" </dev/null || status=$?
+	timeout -k 60 $((SECONDS < deadline ? deadline - SECONDS : 1)) make -C "$directory" "$@" </dev/null || status=$?
 	while read -r trs; do
 		found=$((found + 1))
 		add_result "$trs"
 	done < <(find "$directory" -name '*.trs' -newer "$stamp" | sort)
 	rm -f "$stamp"
 	[ "$found" -gt 0 ] || fail "$name: no test ran"
-	[ "$status" = 0 ] || [ "$failed" != "$before" ] || fail "$name: make ended with status $status"
+	if [ "$status" = 124 ]; then
+		fail "$name: not finished after $((deadline / 60)) minutes"
+	elif [ "$status" != 0 ] && [ "$failed" = "$before" ]; then
+		fail "$name: make ended with status $status"
+	fi
 }
 
 has_target() { grep -qE "^$2( |:)" "$1/Makefile" 2>/dev/null; }
@@ -109,10 +115,25 @@ install_packages() {
 	packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_DEMO[@]}" "${PACKAGES_TEST[@]}" "${clients[@]}"
 }
 
+# In a chroot whose root is no mount point, "ip netns exec" fails: it makes "/" a slave mount. There this script runs itself again
+# in a chroot to the same tree, mounted on a directory.
+root_as_mount_point() {
+	local root status
+	! unshare --mount --propagation unchanged mount --make-rslave / 2>/dev/null || return 0
+	[ -z "$TEST_ROOT" ] || return 0 # not NETRING_…: the library takes every such name for a setting
+	root=$(mktemp -d)
+	trap 'umount -l "$root"; rmdir "$root"' EXIT
+	mount --rbind / "$root" || exit 1
+	TEST_ROOT=$root chroot "$root" "$TOP/scripts/test.sh" "$@"
+	status=$?
+	exit "$status"
+}
+
 if [ "$(id -u)" != 0 ]; then
 	echo "needs root to install packages and to make network namespaces: sudo $0" >&2
 	exit 1
 fi
+root_as_mount_point "$@"
 trap 'exit 130' INT TERM
 trap packages_allow_services EXIT
 

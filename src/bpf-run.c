@@ -5,6 +5,11 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "interface.h"
+
+/* A loop goes over the packet's bytes; one that goes round more often than the longest packet has bytes gets nowhere. */
+#define ROUNDS_MAX INTERFACE_PACKET_MAX
+
 /* An accumulator machine: A, X, and 16 words of memory that start out as 0. */
 struct machine {
 	uint32_t a, x;
@@ -14,7 +19,8 @@ struct machine {
 	uint32_t captured_len, wire_len;
 };
 
-static bool is_valid_class(const struct sock_filter *insn, unsigned left)
+/* left: the instructions behind this one, of length. */
+static bool is_valid_instruction(const struct sock_filter *insn, unsigned left, unsigned length)
 {
 	switch (insn->code) {
 	case BPF_LD | BPF_W | BPF_ABS: case BPF_LD | BPF_H | BPF_ABS: case BPF_LD | BPF_B | BPF_ABS:
@@ -34,7 +40,7 @@ static bool is_valid_class(const struct sock_filter *insn, unsigned left)
 	case BPF_LD | BPF_MEM: case BPF_LDX | BPF_MEM: case BPF_ST: case BPF_STX:
 		return insn->k < BPF_MEMWORDS;
 	case BPF_JMP | BPF_JA:
-		return insn->k < left;
+		return length - left + insn->k < length;	/* k is negative for a jump back: the sum wraps around */
 	case BPF_JMP | BPF_JEQ | BPF_K: case BPF_JMP | BPF_JEQ | BPF_X: case BPF_JMP | BPF_JGE | BPF_K: case BPF_JMP | BPF_JGE | BPF_X:
 	case BPF_JMP | BPF_JGT | BPF_K: case BPF_JMP | BPF_JGT | BPF_X: case BPF_JMP | BPF_JSET | BPF_K: case BPF_JMP | BPF_JSET | BPF_X:
 		return insn->jt < left && insn->jf < left;
@@ -47,7 +53,7 @@ bool bpf_is_valid(const struct sock_filter *program, unsigned length)
 	if (length == 0 || BPF_CLASS(program[length - 1].code) != BPF_RET)
 		return false;
 	for (unsigned i = 0; i < length; i++)
-		if (!is_valid_class(&program[i], length - 1 - i))
+		if (!is_valid_instruction(&program[i], length - 1 - i, length))
 			return false;
 	return true;
 }
@@ -180,10 +186,10 @@ static bool compute(struct machine *machine, const struct sock_filter *insn)
 		machine->a ^= operand;
 		return true;
 	case BPF_LSH:
-		machine->a = operand < 32 ? machine->a << operand : 0;
+		machine->a <<= operand % 32;	/* as the kernel's interpreter and compilers have it */
 		return true;
 	case BPF_RSH:
-		machine->a = operand < 32 ? machine->a >> operand : 0;
+		machine->a >>= operand % 32;
 		return true;
 	default:
 		machine->a = -machine->a;
@@ -191,14 +197,15 @@ static bool compute(struct machine *machine, const struct sock_filter *insn)
 	}
 }
 
-static uint32_t jump(const struct machine *machine, const struct sock_filter *insn)
+/* How far, from the next instruction. */
+static int32_t jump(const struct machine *machine, const struct sock_filter *insn)
 {
 	uint32_t operand = BPF_SRC(insn->code) == BPF_X ? machine->x : insn->k;
 	bool taken;
 
 	switch (BPF_OP(insn->code)) {
 	case BPF_JA:
-		return insn->k;
+		return (int32_t)insn->k;
 	case BPF_JEQ:
 		taken = machine->a == operand;
 		break;
@@ -219,6 +226,8 @@ uint32_t bpf_run_on(const struct sock_filter *program, const struct netring_pack
 		    uint32_t wire_len)
 {
 	struct machine machine = { .packet = packet, .data = data, .captured_len = captured_len, .wire_len = wire_len };
+	uint32_t rounds = 0;
+	int32_t distance;
 
 	for (const struct sock_filter *insn = program;; insn++) {
 		switch (BPF_CLASS(insn->code)) {
@@ -241,7 +250,10 @@ uint32_t bpf_run_on(const struct sock_filter *program, const struct netring_pack
 				return 0;
 			break;
 		case BPF_JMP:
-			insn += jump(&machine, insn);
+			distance = jump(&machine, insn);
+			if (distance < 0 && ++rounds > ROUNDS_MAX)
+				return 0;
+			insn += distance;
 			break;
 		case BPF_MISC:
 			if (BPF_MISCOP(insn->code) == BPF_TAX)

@@ -11,14 +11,14 @@
 #include "netring.h"
 
 /*
- * True if every instruction is one that bpf_run knows, jumps go forward to an instruction of the program, scratch memory is used within its 16 words,
- * and the last instruction returns. Any length from 1 on.
+ * True if every instruction is one that bpf_run knows, jumps go to an instruction of the program, scratch memory is used within its 16 words, and the
+ * last instruction returns. Any length from 1 on. An unconditional jump may go back: libpcap compiles "protochain" to a loop, which no kernel takes.
  */
 bool bpf_is_valid(const struct sock_filter *program, unsigned length);
 
 /*
  * The number of bytes to keep of the packet; 0 rejects it. program is valid. Loads outside captured_len reject, as do ancillary loads other than
- * PROTOCOL, PKTTYPE, IFINDEX, HATYPE, RXHASH, VLAN_TAG, VLAN_TAG_PRESENT and VLAN_TPID, and division by zero.
+ * PROTOCOL, PKTTYPE, IFINDEX, HATYPE, RXHASH, VLAN_TAG, VLAN_TAG_PRESENT and VLAN_TPID, division by zero, and a loop that does not end.
  */
 uint32_t bpf_run(const struct sock_filter *program, const struct netring_packet *packet);
 

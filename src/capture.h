@@ -16,8 +16,14 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 /* As packet_wait. */
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error);
 
-/* A burst that was out while the filter changed: takes what the new one rejects out of the packets from `used` on. */
-void capture_sift(const struct netring *capture, struct netring_burst *burst, unsigned used);
+/*
+ * Reading a block in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for block_next: 1; 0 if there is no
+ * packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. capture_return takes the cursor back when the reader is through. A reader that
+ * cannot return it, because somebody left by longjmp, calls capture_return_at with the frame of the first packet that it has not consumed.
+ */
+int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct error *error);
+void capture_return(struct netring *capture, const struct block_cursor *cursor);
+void capture_return_at(struct netring *capture, const uint8_t *frame);
 
 /* True while the interface is down, and may be gone. */
 bool capture_is_down(const struct netring *capture);

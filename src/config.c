@@ -41,7 +41,6 @@
 
 static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
-static const char *const auto_yes_no[] = { "auto", "yes", "no", NULL };
 /* The index of each word is the value of its PCAP_TSTAMP_*. */
 static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
 /* The index of each word is its enum log_level. */
@@ -94,8 +93,8 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "microseconds for which the reader spins on the ring before it sleeps",
 	},
 	[CONFIG_LOCK_MEMORY] = {
-		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_CHOICE, .words = auto_yes_no,
-		.help = "keep the memory of the reader from being swapped out; auto: if the process may",
+		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_BOOL,
+		.help = "lock the reader's own memory (the ring is kernel memory and never swapped)",
 	},
 	[CONFIG_SNAPLEN] = {
 		.name = "NETRING_SNAPLEN", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 262144, .unset = as_the_program_asks,

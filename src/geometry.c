@@ -10,6 +10,9 @@
 
 #define FRAME_MIN TPACKET_ALIGN(TPACKET3_HDRLEN)
 
+/* A block that is doubled until such a slot fits is still below the kernel's limit, 2 GiB. */
+#define SLOT_MAX ((uint32_t)1 << 30)
+
 uint32_t geometry_slot_size(uint32_t length, unsigned reserve)
 {
 	return (uint32_t)TPACKET_ALIGN(TPACKET_ALIGN(TPACKET2_HDRLEN + LINK_HEADER_MAX) + reserve + length);
@@ -40,6 +43,8 @@ int geometry_plan(struct geometry *geometry, const struct netring_config *config
 
 	if (ret < 0)
 		return ret;
+	if (slot_size > SLOT_MAX)
+		return error_set(error, EINVAL, "slot size %u: it must not be larger than %u", slot_size, SLOT_MAX);
 	geometry->block_size = config->block_size;
 	geometry->frame_size = config->frame_size ? config->frame_size : slot_size;
 	/* Small blocks and long packets: rather a larger block than no packet. */

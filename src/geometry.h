@@ -15,7 +15,7 @@ struct geometry {
 };
 
 /*
- * frame_size 0: slot_size is used. max_bytes limits the ring; at least one block remains. -EINVAL names the field and the value.
+ * frame_size 0: slot_size, at most 1 GiB, is used. max_bytes limits the ring; at least one block remains. -EINVAL names the field and the value.
  */
 int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct error *error);
 

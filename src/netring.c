@@ -99,15 +99,36 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 	packet_ring_give_back(&capture->ring, burst, used < burst->count ? used : burst->count);
 }
 
+int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct error *error)
+{
+	int ret;
+
+	if (!packet_ring_is_plain(&capture->ring) || capture->out)
+		return -EAGAIN;
+	ret = packet_ring_enter_block(&capture->ring, error);
+	if (ret == 1)
+		*cursor = capture->ring.cursor;
+	return ret;
+}
+
+void capture_return(struct netring *capture, const struct block_cursor *cursor)
+{
+	packet_ring_count_delivered(&capture->ring, capture->ring.cursor.left - cursor->left);
+	capture->ring.cursor = *cursor;
+	packet_ring_leave_if_empty(&capture->ring);
+}
+
+void capture_return_at(struct netring *capture, const uint8_t *frame)
+{
+	struct block_cursor cursor = capture->ring.cursor;
+
+	block_seek(&cursor, frame);
+	capture_return(capture, &cursor);
+}
+
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error)
 {
 	return packet_wait(&capture->ring, timeout_ms, wake_fd, stop, error);
-}
-
-void capture_sift(const struct netring *capture, struct netring_burst *burst, unsigned used)
-{
-	if (capture->out)
-		packet_filter_sift(&capture->ring, burst, used);
 }
 
 bool capture_is_down(const struct netring *capture)

@@ -3,7 +3,7 @@
  * The walk of a TPACKET_V3 block. See packet-block.h for who owns a block when.
  *
  * The ring is memory shared with the kernel, and a bug there, or a stray write of the program, must not become a read outside the block here. So every
- * offset is checked before it is used, once, and the checks are ordered so that a sound packet costs three branches.
+ * offset is checked before it is used, once, in block_open and block_next.
  */
 #include "packet-block.h"
 
@@ -33,30 +33,14 @@ int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, ui
 				 "corrupted frame on kernel ring: block of %u bytes says %u packets from offset %u in %u bytes",
 				 size, header->num_pkts, first, used);
 	cursor->frame = (uint8_t *)block + first;
-	cursor->end = (const uint8_t *)block + used;
+	cursor->room = (int64_t)used - first;
 	cursor->left = header->num_pkts;
 	return 0;
 }
 
-/* room: bytes from the frame's header to the end of what is in use; at least a header. */
-static inline bool frame_is_sound(const struct tpacket3_hdr *header, size_t room)
+void block_view(struct netring_packet *packet, struct tpacket3_hdr *header)
 {
-	return header->tp_mac >= BLOCK_FRAME_MIN && (size_t)header->tp_mac + header->tp_snaplen <= room;
-}
-
-/* A following packet begins behind this one's bytes, aligned, with room for a header of its own. */
-static inline bool next_is_sound(const struct tpacket3_hdr *header, size_t room)
-{
-	size_t next = header->tp_next_offset;
-
-	return next % 8 == 0 && next >= (size_t)header->tp_mac + header->tp_snaplen && next + BLOCK_FRAME_MIN <= room;
-}
-
-static inline void view(struct netring_packet *packet, uint8_t *frame)
-{
-	const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)frame;
-
-	packet->data = frame + header->tp_mac;
+	packet->data = block_data(header);
 	packet->time_sec = header->tp_sec;
 	packet->time_nsec = header->tp_nsec;
 	packet->captured_len = header->tp_snaplen;
@@ -65,51 +49,20 @@ static inline void view(struct netring_packet *packet, uint8_t *frame)
 	packet->rxhash = header->hv1.tp_rxhash;
 	packet->vlan_tci = (uint16_t)header->hv1.tp_vlan_tci;
 	packet->vlan_tpid = header->hv1.tp_vlan_tpid;
-	packet->link = (const struct sockaddr_ll *)(frame + BLOCK_LINK_OFFSET);
+	packet->link = (const struct sockaddr_ll *)((const uint8_t *)header + BLOCK_LINK_OFFSET);
 }
 
-static int corrupted(const uint8_t *frame, const uint8_t *end, struct error *error)
+int block_corrupted(const struct block_cursor *cursor, struct error *error)
 {
-	const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)frame;
+	const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)cursor->frame;
 
-	if (frame == end)
-		return error_set(error, EBADMSG, "corrupted frame on kernel ring: offset %u to the next frame", header->tp_next_offset);
-	return corrupted_frame(error, header->tp_mac, header->tp_snaplen, (uint32_t)(end - frame));
+	if (cursor->room < (int64_t)BLOCK_FRAME_MIN)
+		return error_set(error, EBADMSG, "corrupted frame on kernel ring: no room for the next of %u packets", cursor->left);
+	return corrupted_frame(error, header->tp_mac, header->tp_snaplen, (uint32_t)cursor->room);
 }
 
-int block_walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after, struct error *error)
+void block_seek(struct block_cursor *cursor, const uint8_t *frame)
 {
-	const uint8_t *end = cursor->end;
-	uint8_t *frame = cursor->frame;
-	unsigned count = cursor->left < max ? cursor->left : max;
-	unsigned n = 0;
-	bool chained = end - frame >= BLOCK_FRAME_MIN;
-
-	while (n < count && chained) {
-		const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)frame;
-		size_t room = (size_t)(end - frame);
-
-		if (unlikely(!frame_is_sound(header, room)))
-			break;
-		view(&packet[n++], frame);
-		chained = next_is_sound(header, room);
-		frame += chained ? header->tp_next_offset : 0;
-	}
-	if (n == 0 && count != 0)
-		return corrupted(frame, end, error);
-	after->frame = frame;
-	after->left = cursor->left - n;
-	/* Only the last packet has no next one. Behind any other such, leave no room: the next walk reports it. */
-	after->end = chained ? end : frame;
-	return (int)n;
-}
-
-void block_seek(struct block_cursor *cursor, const struct sockaddr_ll *link)
-{
-	const uint8_t *frame = (const uint8_t *)link - BLOCK_LINK_OFFSET;
-
-	while (cursor->frame != frame) {
-		cursor->frame += ((const struct tpacket3_hdr *)cursor->frame)->tp_next_offset;
-		cursor->left--;
-	}
+	while (cursor->frame != frame && block_next(cursor))
+		;
 }

@@ -20,7 +20,7 @@
 /* Where a reader stands in a block. frame is NULL between blocks. */
 struct block_cursor {
 	uint8_t *frame;		/* the next packet's header */
-	const uint8_t *end;	/* one past the bytes in use */
+	int64_t room;		/* bytes from there to the end of what is in use */
 	uint32_t left;		/* packets from frame on */
 };
 
@@ -43,13 +43,49 @@ static inline void block_release(struct tpacket_block_desc *block)
 int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct error *error);
 
 /*
- * Fills packet[] with up to max packets and sets *after to where the walk ended. Returns their number: less than asked for, but at least 1, when a packet
- * behind them is corrupted; -EBADMSG when the first one is. Never reads outside the block. cursor itself does not move.
+ * The next packet's header, and a step of the cursor; NULL at the end of the block, or, with cursor->left not 0, when what comes is corrupted. What it
+ * returns is sound: header, link address and tp_snaplen bytes at tp_mac lie inside the block, tp_mac is not inside the header.
+ *
+ * This is the hot loop of the whole library. Keep the cursor in a local variable.
  */
-int block_walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after, struct error *error);
+static inline struct tpacket3_hdr *block_next(struct block_cursor *cursor)
+{
+	struct tpacket3_hdr *header = (struct tpacket3_hdr *)cursor->frame;
+	uint32_t next;
+	int64_t need;
 
-/* Moves cursor to the packet whose struct sockaddr_ll is link; it must be one that block_walk returned from here. */
-void block_seek(struct block_cursor *cursor, const struct sockaddr_ll *link);
+	if (unlikely(cursor->left == 0 || cursor->room < (int64_t)BLOCK_FRAME_MIN))
+		return NULL;
+	need = (int64_t)header->tp_mac + header->tp_snaplen;
+	if (unlikely(header->tp_mac < BLOCK_FRAME_MIN || need > cursor->room))
+		return NULL;
+	cursor->left--;
+	next = header->tp_next_offset;
+	if (likely((next & 7) == 0 && next >= need)) {
+		cursor->frame += next;
+		cursor->room -= next;
+	} else {
+		/* The last one has no next. Behind any other such there is no room, so it is the last one seen. */
+		cursor->frame += need;
+		cursor->room = 0;
+	}
+	return header;
+}
+
+/* Where a packet's bytes are. */
+static inline uint8_t *block_data(struct tpacket3_hdr *header)
+{
+	return (uint8_t *)header + header->tp_mac;
+}
+
+/* The packet as a whole. */
+void block_view(struct netring_packet *packet, struct tpacket3_hdr *header);
+
+/* -EBADMSG and a sentence about what stopped the cursor before the end. */
+int block_corrupted(const struct block_cursor *cursor, struct error *error);
+
+/* Moves cursor forward to the packet at frame, which is one that block_next went through or stands at. */
+void block_seek(struct block_cursor *cursor, const uint8_t *frame);
 
 /* The sentence that libpcap has for a packet that sticks out of its frame, for both kinds of ring. Returns -EBADMSG. */
 int corrupted_frame(struct error *error, uint32_t mac, uint32_t captured_len, uint32_t room);

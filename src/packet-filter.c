@@ -19,7 +19,7 @@
  * Cells beyond those that are ours at the time of the exchange: the one being filled, and those that packets go to whose CPU was between the old
  * program's verdict and the copy. At most one packet for each CPU is there, and judging one too many costs nothing but time.
  */
-#define BLOCKS_IN_FLIGHT 3
+#define BLOCKS_IN_FLIGHT 2
 #define FRAMES_IN_FLIGHT 8192
 
 /* Instructions that cap_returns may add. */
@@ -40,8 +40,8 @@ static int detach(const struct packet_ring *ring)
 	struct sock_filter keep = BPF_STMT(BPF_RET | BPF_K, ring->snaplen);
 	int ignored = 0;
 
-	if (ring->snaplen)
-		return attach(ring, &keep, 1);
+	if (ring->snaplen && attach(ring, &keep, 1) == 0)
+		return 0;
 	if (setsockopt(ring->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -157,13 +157,13 @@ int packet_filter_set(struct packet_ring *ring, const struct sock_filter *progra
 	return ret;
 }
 
-void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst, unsigned from)
+void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst)
 {
-	unsigned kept = from;
+	unsigned kept = 0;
 
-	if (!ring->filter || from >= burst->count)
+	if (!ring->filter)
 		return;
-	for (unsigned i = from; i < burst->count; i++) {
+	for (unsigned i = 0; i < burst->count; i++) {
 		struct netring_packet *packet = &burst->packet[i];
 		uint32_t keep = bpf_run(ring->filter, packet);
 

@@ -19,7 +19,7 @@ static inline bool packet_filter_is_due(const struct packet_ring *ring)
 	return ring->filter_here || ring->filter_cells != 0;
 }
 
-/* Takes out of burst, from a packet on, what the program rejects, and cuts the rest to what it keeps. */
-void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst, unsigned from);
+/* Takes out of burst what the program rejects, and cuts the rest to what it keeps. */
+void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst);
 
 #endif

@@ -19,8 +19,14 @@ static void leave_block(struct packet_ring *ring)
 	packet_ring_step(ring);
 }
 
-/* Enters the next block that has a packet. 1 if the cursor is at one, 0 if there is none now. */
-static int enter_block(struct packet_ring *ring, struct error *error)
+/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
+void packet_ring_leave_if_empty(struct packet_ring *ring)
+{
+	if (ring->cursor.left == 0)
+		leave_block(ring);
+}
+
+int packet_ring_enter_block(struct packet_ring *ring, struct error *error)
 {
 	while (!ring->cursor.frame) {
 		struct tpacket_block_desc *block = block_at(ring, ring->position);
@@ -39,15 +45,19 @@ static int enter_block(struct packet_ring *ring, struct error *error)
 
 static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
 {
-	const struct tpacket_block_desc *block;
-	int ret = enter_block(ring, error);
+	struct tpacket3_hdr *header;
+	int ret = packet_ring_enter_block(ring, error);
+	unsigned n;
 
 	if (ret <= 0)
 		return ret;
-	block = block_at(ring, ring->position);
-	burst->block_sequence = block->hdr.bh1.seq_num;
-	burst->losing = block->hdr.bh1.block_status & TP_STATUS_LOSING;
-	return block_walk(&ring->cursor, burst->packet, max, &ring->after, error);
+	burst->block_sequence = block_at(ring, ring->position)->hdr.bh1.seq_num;
+	burst->losing = block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING;
+	ring->after = ring->cursor;
+	for (n = 0; n < max && (header = block_next(&ring->after)) != NULL; n++)
+		block_view(&burst->packet[n], header);
+	/* Sound packets first; what comes behind them is reported when it is the first. */
+	return n == 0 ? block_corrupted(&ring->after, error) : (int)n;
 }
 
 static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
@@ -55,13 +65,11 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	uint32_t consumed = ring->cursor.left;
 
 	if (link)
-		block_seek(&ring->cursor, link);
+		block_seek(&ring->cursor, (const uint8_t *)link - BLOCK_LINK_OFFSET);
 	else
 		ring->cursor = ring->after;
 	consumed -= ring->cursor.left;
-	/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
-	if (ring->cursor.left == 0)
-		leave_block(ring);
+	packet_ring_leave_if_empty(ring);
 	return consumed;
 }
 

@@ -112,7 +112,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 /* The longest packet, for the slots of immediate mode. */
 static int slot_size(const struct packet_ring *ring, const struct netring_config *config, uint32_t *size, struct error *error)
 {
-	uint32_t length = config->snaplen ? config->snaplen : INTERFACE_PACKET_MAX, longest;
+	uint32_t length = config->snaplen && config->snaplen < INTERFACE_PACKET_MAX ? config->snaplen : INTERFACE_PACKET_MAX, longest;
 	int ret;
 
 	if (!config->immediate) {
@@ -269,7 +269,7 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 		if (taken <= 0)
 			return taken;
 		if (unlikely(packet_filter_is_due(ring))) {
-			packet_filter_sift(ring, burst, 0);
+			packet_filter_sift(ring, burst);
 			if (burst->count == 0) {
 				count_rejected(ring, ring->kind->give_back(ring, NULL));
 				continue;
@@ -283,7 +283,7 @@ void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst
 {
 	unsigned consumed = ring->kind->give_back(ring, used < burst->count ? burst->packet[used].link : NULL);
 
-	__atomic_store_n(&ring->delivered, ring->delivered + used, __ATOMIC_RELAXED);
+	packet_ring_count_delivered(ring, used);
 	if (unlikely(consumed != used))
 		count_rejected(ring, consumed - used);
 	burst->count = 0;

@@ -73,6 +73,13 @@ void packet_ring_close(struct packet_ring *ring);
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used);
 
+/*
+ * Reading a V3 block in place, for a reader that walks it with block_next itself: enter, copy ring->cursor, walk the copy, store it back, leave_if_empty.
+ * Only while packet_ring_is_plain. enter returns 1 with the cursor at a packet, 0 if there is none now, -EBADMSG.
+ */
+int packet_ring_enter_block(struct packet_ring *ring, struct error *error);
+void packet_ring_leave_if_empty(struct packet_ring *ring);
+
 /* True if the reader would find something now. A look at memory, no system call. */
 bool packet_ring_is_ready(const struct packet_ring *ring);
 
@@ -83,6 +90,18 @@ int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, str
 static inline uint8_t *packet_ring_cell(const struct packet_ring *ring, uint32_t n)
 {
 	return ring->map + (size_t)(n / ring->cells_per_block) * ring->block_size + (size_t)(n % ring->cells_per_block) * ring->cell_size;
+}
+
+/* Blocks, and nothing in them for packet_filter_sift to take out. */
+static inline bool packet_ring_is_plain(const struct packet_ring *ring)
+{
+	return ring->kind == &packet_ring_v3 && !ring->filter_here && ring->filter_cells == 0;
+}
+
+/* One writer, the reader; any thread may look. */
+static inline void packet_ring_count_delivered(struct packet_ring *ring, unsigned packets)
+{
+	__atomic_store_n(&ring->delivered, ring->delivered + packets, __ATOMIC_RELAXED);
 }
 
 /* The cell is the kernel's again: step to the next, and count down those that another filter had let in. */

@@ -14,7 +14,7 @@ static void print_variable(const char *name)
 	printf("%s=%s\n", name, value ? value : "(unset)");
 }
 
-/* Every file name in which the process has mapped a libpcap, once each. */
+/* Every libpcap that the process has mapped, once each. The whole name is not spelt out: netring run would take it for a name to dlopen. */
 static void print_mapped(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -23,7 +23,7 @@ static void print_mapped(void)
 
 	while (maps && fgets(line, sizeof(line), maps)) {
 		path = strchr(line, '/');
-		if (!path || !strstr(path, "libpcap.so") || strcmp(path, last) == 0)
+		if (!path || !strstr(path, "/libpcap.") || strcmp(path, last) == 0)
 			continue;
 		printf("mapped=%s", path);
 		strcpy(last, path);

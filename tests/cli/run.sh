@@ -22,6 +22,7 @@ mkdir "$top/shim" "$top/bin" "$top/with:colon"
 cp "${abs_top_builddir:?}/netring" "$top/netring"
 cp -L "${SHIM_DIR:?}/libpcap.so.0.8" "$top/shim/libpcap.so.0.8"
 ln -s libpcap.so.0.8 "$top/shim/libpcap.so"
+ln -s libpcap.so.0.8 "$top/shim/libpcap.so.1"
 cp "$top/shim/libpcap.so.0.8" "$top/with:colon/"
 shim=$top/shim/libpcap.so.0.8
 bin=$top/bin
@@ -74,7 +75,18 @@ printf '#!/bin/sh\nexec "%s/probe" "$@"\n' "$bin" >"$bin/script" && chmod 755 "$
 printf 'exec "%s/probe" "$@"\n' "$bin" >"$bin/bare-script" && chmod 755 "$bin/bare-script"
 cp "$bin/plain" "$bin/sudo"
 cp "$bin/plain" "$bin/env-cleaner" && ln -s env-cleaner "$bin/launcher"
-ln -s /bin/sh "$bin/python3.99"
+cp /bin/sh "$bin/python3.99" && ln -s /bin/sh "$bin/my-shell"
+# A libpcap of its own, found by a run path that is stronger than LD_LIBRARY_PATH; and one under upstream's SONAME.
+echo 'const char *pcap_lib_version(void) { return "its own"; }' >"$top/own.c"
+mkdir "$top/own"
+build "$top/own/libpcap.so.0.8" -shared -fPIC "$top/own.c" -Wl,-soname,libpcap.so.0.8
+build "$bin/own" "$abs_top_srcdir/tests/cli/probe.c" "$top/own/libpcap.so.0.8" -Wl,--disable-new-dtags,-rpath,"$top/own"
+build "$top/own/libpcap.so.1" -shared -fPIC "$top/own.c" -Wl,-soname,libpcap.so.1
+build "$bin/upstream" "$abs_top_srcdir/tests/cli/probe.c" "$top/own/libpcap.so.1"
+# The name of the library in a segment that is not read-only, as patchelf leaves it: bit W of the first LOAD header, which is at 64 + 56 * index.
+cp "$bin/probe" "$bin/patched"
+index=$(readelf -lW "$bin/patched" | awk '/^  Type/ { n = 0; next } /^  LOAD/ { print n; exit } /^  [A-Z]/ { n++ }')
+printf '\006' | dd of="$bin/patched" bs=1 seek=$((64 + 56 * index + 4)) conv=notrunc 2>/dev/null
 echo data >"$bin/data"
 
 # Refusals
@@ -100,6 +112,12 @@ expect "needs libpcap" 0 "$mapped" run "$bin/probe"
 [ "$(run "$bin/probe" | grep -c ^mapped=)" -eq 1 ]
 ok $? "no second libpcap is in the process"
 expect "through PATH" 0 "$mapped" env PATH="$bin:$PATH" "$top/netring" run -L "$top/shim" probe
+expect "needs libpcap, and brings its own" 0 "$mapped" run "$bin/own"
+[ "$(run "$bin/own" | grep -c ^mapped=)" -eq 1 ]
+ok $? "its own is not loaded"
+expect "needs libpcap.so.1" 0 "$mapped" run "$bin/upstream"
+[ "$(run "$bin/upstream" | grep -c ^mapped=)" -eq 1 ]
+ok $? "the library is there once, by whatever name"
 expect "needs libpcap through a library" 0 'libpcap version' run "$bin/outer"
 expect "opens libpcap with dlopen" 0 'libpcap version' run "$bin/opener"
 expect "launcher: timeout" 0 "$mapped" run -- timeout 5 "$bin/probe"
@@ -108,6 +126,8 @@ expect "shell -c" 0 "$mapped" run sh -c "'$bin/probe' x"
 expect "script" 0 "$mapped" run "$bin/script"
 expect "script without #!" 0 "$mapped" run "$bin/bare-script"
 expect "interpreter with a version in its name" 0 "$mapped" run "$bin/python3.99" -c "'$bin/probe' x"
+expect "a link to a shell" 0 "$mapped" run "$bin/my-shell" -c "'$bin/probe' x"
+expect "needs libpcap, changed by patchelf" 0 "$mapped" run "$bin/patched"
 expect "any program that gets one that captures as an argument" 0 '' run "$bin/launcher" 5 "$bin/probe"
 expect "refused, forced" 0 '' run -f "$bin/plain"
 expect "static, forced" 0 '' run --force "$bin/static"
@@ -159,13 +179,13 @@ run "$bin/script" >/dev/null 2>&1
 ok $? "0 from a script"
 # shellcheck disable=SC2016 # the inner shell's $$
 expect "death by a signal" 143 '' sh -c '"$0" run -L "$1" sh -c "kill -TERM \$\$"' "$top/netring" "$top/shim"
-expect "not found" 127 'cannot start no-such-program: No such file' run no-such-program
+expect "not found" 127 'cannot start no-such-program: No such file' env PATH=/usr/bin:/bin "$top/netring" run -L "$top/shim" no-such-program
 expect "not found, with a slash" 127 'cannot start /no/such: No such file' run /no/such
 expect "not executable" 126 'data: Permission denied' run "$bin/data"
 expect "not executable, through PATH" 126 'cannot start data: Permission denied' env PATH="$bin:$PATH" "$top/netring" run -L "$top/shim" data
 expect "a folder" 126 'Permission denied' run "$bin"
 expect "an empty name" 127 'cannot start' run ""
-expect "not found is said even when forced" 127 'No such file' run -f no-such-program
+expect "not found is said even when forced" 127 'No such file' run -f /no/such
 expect "no program" 2 'the program to start is missing' run
 expect "unknown short option" 2 'unknown option -z' run -z "$bin/probe"
 expect "unknown short option among others" 2 'unknown option -z' run -fz "$bin/probe"
@@ -235,7 +255,7 @@ fi
 
 # Where secure mode takes LD_LIBRARY_PATH away the probe still has to start.
 build "$bin/probe" "$abs_top_srcdir/tests/cli/probe.c" "$shim" -Wl,-rpath,"$top/shim"
-for kind in setuid-root setuid-nobody setgid-root setgid-nobody setgid-locking caps-effective caps-permitted caps-inheritable; do
+for kind in setuid-root setuid-nobody setgid-root setgid-nobody setgid-locking caps-effective caps-permitted caps-inheritable caps-effective-inheritable; do
 	cp "$bin/probe" "$bin/$kind"
 done
 chmod 4755 "$bin/setuid-root"
@@ -246,6 +266,7 @@ chown ":$NOBODY" "$bin/setgid-locking" && chmod 2745 "$bin/setgid-locking"
 setcap cap_net_raw,cap_net_admin+ep "$bin/caps-effective"
 setcap cap_net_raw,cap_net_admin+p "$bin/caps-permitted"
 setcap cap_net_raw,cap_net_admin+i "$bin/caps-inheritable"
+setcap cap_net_raw,cap_net_admin+ei "$bin/caps-effective-inheritable"
 
 agree root probe accepted
 agree nobody probe accepted
@@ -263,6 +284,7 @@ agree root setgid-locking accepted
 agree nobody caps-effective refused
 agree nobody caps-permitted refused
 agree nobody caps-inheritable accepted
+agree nobody caps-effective-inheritable refused
 agree nobody_with_ambient caps-effective refused
 agree nobody_with_ambient caps-permitted refused
 agree nobody_with_ambient caps-inheritable refused

@@ -19,8 +19,10 @@ NR_RX="nr-$$-rx"
 NR_TMP=
 NR_PIDS=()
 
-in_tx() { ip netns exec "$NR_TX" "$@"; }
-in_rx() { ip netns exec "$NR_RX" "$@"; }
+# nsenter, not "ip netns exec" or "ip -n": those make "/" a slave mount and mount /sys anew, which fails in a chroot whose root is
+# no mount point. So /sys is still that of the namespace outside.
+in_tx() { nsenter --net="/run/netns/$NR_TX" "$@"; }
+in_rx() { nsenter --net="/run/netns/$NR_RX" "$@"; }
 
 # Why no namespace can be made here, or nothing if one can.
 nr_obstacle() {
@@ -40,24 +42,24 @@ nr_obstacle() {
 
 nr_namespace_up() {
 	ip netns add "$1" || return 1
-	ip -n "$1" link set lo up
+	nsenter --net="/run/netns/$1" ip link set lo up
 	# shellcheck disable=SC2016 # expanded inside the namespace
-	ip netns exec "$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w "$f" ] || echo 1 >"$f"; done'
+	nsenter --net="/run/netns/$1" sh -c 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w "$f" ] || echo 1 >"$f"; done'
 }
 
 nr_pair_up() {
 	NR_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nr-$$-XXXXXX") || return 1
 	nr_namespace_up "$NR_TX" &&
 		nr_namespace_up "$NR_RX" &&
-		ip -n "$NR_TX" link add nr0 type veth peer name nr1 netns "$NR_RX" &&
+		in_tx ip link add nr0 type veth peer name nr1 netns "$NR_RX" &&
 		in_rx ethtool -K nr1 gro on &&
-		ip -n "$NR_TX" link set nr0 up &&
-		ip -n "$NR_RX" link set nr1 up &&
+		in_tx ip link set nr0 up &&
+		in_rx ip link set nr1 up &&
 		nr_wait 5 nr_link_is_up
 }
 
 nr_link_is_up() {
-	[[ $(ip -n "$NR_RX" link show nr1) == *LOWER_UP* ]] && [[ $(ip -n "$NR_TX" link show nr0) == *LOWER_UP* ]]
+	[[ $(in_rx ip link show nr1) == *LOWER_UP* ]] && [[ $(in_tx ip link show nr0) == *LOWER_UP* ]]
 }
 
 # nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up.
@@ -70,13 +72,13 @@ nr_wait() {
 	done
 }
 
-# nr_start VARIABLE NAMESPACE PROGRAM…: in the background; redirect around the call. Its process id goes to the variable: ip
-# turns itself into the program, so it is the program's own.
+# nr_start VARIABLE NAMESPACE PROGRAM…: in the background; redirect around the call. Its process id goes to the variable:
+# nsenter turns itself into the program, so it is the program's own.
 nr_start() {
 	local -n nr_start_pid=$1
 	local namespace=$2
 	shift 2
-	ip netns exec "$namespace" "$@" </dev/null &
+	nsenter --net="/run/netns/$namespace" "$@" </dev/null &
 	# shellcheck disable=SC2034 # a reference to the caller's variable
 	nr_start_pid=$!
 	NR_PIDS+=("$!")

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. libcheck forks for each test, so
- * that what one test puts into the environment ends with it. */
+/*
+ * Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. Each test begins with an environment
+ * without ours, whether libcheck forks or not.
+ */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -21,6 +23,9 @@
 /* pcap's error buffer; a sentence must fit with some room for a prefix. */
 #define ERRBUF_SIZE 256
 
+/* A name that is not in the table. */
+#define MISSPELT "NETRING_PROMISK"
+
 static struct config config;
 static struct error error;
 
@@ -29,6 +34,7 @@ static void setup(void)
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		unsetenv(config_variables[i].name);
 	unsetenv("NETRING_TESTS_REQUIRED");
+	unsetenv(MISSPELT);
 	config_init(&config);
 	error.text[0] = '\0';
 }
@@ -120,7 +126,8 @@ static const struct {
 	{ CONFIG_PROMISC, "off", 0, "no" },
 	{ CONFIG_BUSY_POLL_US, "0", 0, "0" },
 	{ CONFIG_BUSY_POLL_US, "1000000", 1000000, "1000000" },
-	{ CONFIG_LOCK_MEMORY, "no", 2, "no" },
+	{ CONFIG_LOCK_MEMORY, "no", 0, "no" },
+	{ CONFIG_LOCK_MEMORY, "yes", 1, "yes" },
 	{ CONFIG_SNAPLEN, "1", 1, "1" },
 	{ CONFIG_SNAPLEN, "262144", 262144, "262144" },
 	{ CONFIG_TIMESTAMP, "host", 0, "host" },
@@ -181,13 +188,15 @@ static const struct {
 	{ CONFIG_BLOCK_SIZE, "0" }, { CONFIG_BLOCK_SIZE, "4095" }, { CONFIG_BLOCK_SIZE, "4097" }, { CONFIG_BLOCK_SIZE, "6000" },
 	{ CONFIG_BLOCK_SIZE, "2G" }, { CONFIG_BLOCK_SIZE, "1073745920" },
 	{ CONFIG_BLOCK_COUNT, "0" }, { CONFIG_BLOCK_COUNT, "65537" }, { CONFIG_BLOCK_COUNT, "1K" }, { CONFIG_BLOCK_COUNT, "4294967297" },
+	/* In 64 bits these two wrap around to 4 and 4G, which would do. */
+	{ CONFIG_BLOCK_COUNT, "18446744073709551620" }, { CONFIG_RING_SIZE, "17179869188G" },
 	{ CONFIG_RING_SIZE, "0" }, { CONFIG_RING_SIZE, "4095" }, { CONFIG_RING_SIZE, "65G" }, { CONFIG_RING_SIZE, "68719476737" },
 	{ CONFIG_FRAME_SIZE, "0" }, { CONFIG_FRAME_SIZE, "127" }, { CONFIG_FRAME_SIZE, "2050" }, { CONFIG_FRAME_SIZE, "112" },
 	{ CONFIG_FRAME_SIZE, "2G" },
 	{ CONFIG_BLOCK_TIMEOUT_MS, "0" }, { CONFIG_BLOCK_TIMEOUT_MS, "3600001" }, { CONFIG_BLOCK_TIMEOUT_MS, "60ms" },
 	{ CONFIG_FILL_RXHASH, "y" }, { CONFIG_FILL_RXHASH, "enabled" }, { CONFIG_FILL_RXHASH, "01" },
 	{ CONFIG_BUSY_POLL_US, "1000001" }, { CONFIG_BUSY_POLL_US, "50us" },
-	{ CONFIG_LOCK_MEMORY, "1" }, { CONFIG_LOCK_MEMORY, "true" },
+	{ CONFIG_LOCK_MEMORY, "auto" },
 	{ CONFIG_SNAPLEN, "0" }, { CONFIG_SNAPLEN, "262145" },
 	{ CONFIG_TIMESTAMP, "hosts" }, { CONFIG_TIMESTAMP, "0" },
 	{ CONFIG_LOG, "warning" }, { CONFIG_LOG, "3" },
@@ -439,7 +448,7 @@ START_TEST(test_misspelt_names_are_warned_of_once)
 {
 	char text[1024];
 
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	setenv("NETRING_TESTS_REQUIRED", "1", 1);
 	check_names_into(text, sizeof(text), LOG_WARN);
 	ck_assert_str_eq(text, "netring: warn: unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?\n");
@@ -450,7 +459,7 @@ START_TEST(test_misspelt_names_are_silent_when_the_log_is_off)
 {
 	char text[1024];
 
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	check_names_into(text, sizeof(text), LOG_ERROR);
 	ck_assert_str_eq(text, "");
 }
@@ -461,7 +470,7 @@ START_TEST(test_strict_refuses_misspelt_names)
 	struct log log = LOG_INIT;
 
 	ck_assert_int_eq(config_check_names(&log, true, &error), 0);
-	setenv("NETRING_PROMISK", "1", 1);
+	setenv(MISSPELT, "1", 1);
 	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
 	ck_assert_int_eq(config_check_names(&log, true, &error), -EINVAL);
 	ck_assert_str_eq(error.text, "unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC?");

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The traffic of a case. Nothing is slept for: a witness, a plain packet socket on each captured interface
+ * that is older than every handle of the case, tells when a frame has been through. The kernel hands a frame
+ * to the youngest tap first, so what the witness has seen, every handle has seen too.
+ */
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define WITNESS_DEADLINE_MS 3000
+#define FRAME_MAX 70000
+
+void traffic_open(void);
+
+static int gen_fd = -1, out_fd = -1;
+static int cap_witness = -1, lo_witness = -1;
+static int udp_fd = -1, udp_sink = -1;
+static uint8_t frame_buffer[FRAME_MAX];
+
+/* A packet socket on the interface; protocol 0 receives nothing. */
+static int packet_socket(const char *interface, uint16_t protocol)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+		.sll_ifindex = (int)if_nametoindex(interface),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		give_up("no packet socket on %s: %s", interface, strerror(errno));
+	return fd;
+}
+
+static int witness_socket(const char *interface)
+{
+	struct sock_filter short_copy = BPF_STMT(BPF_RET | BPF_K, 64);
+	struct sock_fprog program = { .len = 1, .filter = &short_copy };
+	int room = 256 << 20;
+	int fd = packet_socket(interface, ETH_P_ALL);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		give_up("witness: %s", strerror(errno));
+	return fd;
+}
+
+/* Frames read from the socket until `count` came or the deadline passed. */
+static unsigned count_frames(int fd, unsigned count, uint8_t *last, size_t size, size_t *last_length)
+{
+	int64_t deadline = now_ms() + WITNESS_DEADLINE_MS;
+	unsigned seen = 0;
+
+	while (seen < count) {
+		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		int64_t left = deadline - now_ms();
+		ssize_t n;
+
+		if (left <= 0 || poll(&poll_fd, 1, (int)left) == 0)
+			break;
+		n = recv(fd, last, size, MSG_DONTWAIT | MSG_TRUNC);
+		if (n < 0)
+			continue;
+		if (last_length != NULL)
+			*last_length = (size_t)n;
+		seen++;
+	}
+	return seen;
+}
+
+static void settle(int witness, unsigned count)
+{
+	uint8_t ignored[64];
+	unsigned seen = count_frames(witness, count, ignored, sizeof(ignored), NULL);
+
+	if (seen != count)
+		give_up("the fixture lost traffic: %u of %u arrived", seen, count);
+}
+
+static int udp_socket(bool sink)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9999),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (sink) {
+		rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	} else {
+		struct sockaddr_in source = address;
+
+		source.sin_port = htons(9998);
+		rc = bind(fd, (struct sockaddr *)&source, sizeof(source));
+		if (rc == 0)
+			rc = connect(fd, (struct sockaddr *)&address, sizeof(address));
+	}
+	if (fd < 0 || rc < 0)
+		give_up("no UDP socket: %s", strerror(errno));
+	return fd;
+}
+
+void traffic_open(void)
+{
+	int one = 1;
+
+	enter_gen();
+	/* It also receives, for the tests of injection. */
+	gen_fd = packet_socket(GEN, ETH_P_ALL);
+	/* Past the queueing discipline, which comes back only some time after the carrier does. */
+	setsockopt(gen_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	enter_cap();
+	cap_witness = witness_socket(CAP);
+	lo_witness = witness_socket("lo");
+	out_fd = packet_socket(CAP, 0);
+	udp_sink = udp_socket(true);
+	udp_fd = udp_socket(false);
+}
+
+size_t make_tagged(uint8_t *frame, size_t length, unsigned number, const struct vlan_tag *tags, unsigned tag_count)
+{
+	static const uint8_t addresses[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
+	uint8_t *at = frame + sizeof(addresses);
+
+	memcpy(frame, addresses, sizeof(addresses));
+	for (unsigned i = 0; i < tag_count; i++) {
+		*at++ = (uint8_t)(tags[i].tpid >> 8);
+		*at++ = (uint8_t)tags[i].tpid;
+		*at++ = (uint8_t)(tags[i].tci >> 8);
+		*at++ = (uint8_t)tags[i].tci;
+	}
+	*at++ = (uint8_t)(ETHERTYPE_A >> 8);
+	*at++ = (uint8_t)ETHERTYPE_A;
+	*at++ = (uint8_t)(number >> 8);
+	*at++ = (uint8_t)number;
+	for (size_t i = 16; i < length; i++)
+		*at++ = (uint8_t)(i * 7 + number);
+	return length + 4 * (size_t)tag_count;
+}
+
+size_t make_frame(uint8_t *frame, size_t length, uint16_t ethertype, unsigned number)
+{
+	make_tagged(frame, length, number, NULL, 0);
+	frame[12] = (uint8_t)(ethertype >> 8);
+	frame[13] = (uint8_t)ethertype;
+	return length;
+}
+
+static void send_from(int fd, const void *frame, size_t length)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, frame, length, 0);
+	while (n < 0 && errno == ENOBUFS);
+	if (n != (ssize_t)length)
+		give_up("send: %s", strerror(errno));
+}
+
+void send_in_raw(const void *frame, size_t length)
+{
+	send_from(gen_fd, frame, length);
+	settle(cap_witness, 1);
+}
+
+void send_in_unchecked(unsigned count, size_t length)
+{
+	for (unsigned i = 0; i < count; i++) {
+		make_frame(frame_buffer, length, ETHERTYPE_A, i);
+		if (send(gen_fd, frame_buffer, length, 0) < 0)
+			return;
+	}
+}
+
+/* A pause every now and then: the kernel's backlog holds 1000 frames. */
+void send_in_type(unsigned count, size_t length, uint16_t ethertype)
+{
+	unsigned unsettled = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		make_frame(frame_buffer, length, ethertype, i);
+		send_from(gen_fd, frame_buffer, length);
+		if (++unsettled == 200 || i + 1 == count) {
+			settle(cap_witness, unsettled);
+			unsettled = 0;
+		}
+	}
+}
+
+void send_in(unsigned count, size_t length)
+{
+	send_in_type(count, length, ETHERTYPE_A);
+}
+
+void send_tagged(size_t length, const struct vlan_tag *tags, unsigned tag_count)
+{
+	size_t total = make_tagged(frame_buffer, length, 0, tags, tag_count);
+
+	send_in_raw(frame_buffer, total);
+}
+
+void send_out_raw(const void *frame, size_t length)
+{
+	send_from(out_fd, frame, length);
+	settle(cap_witness, 1);
+}
+
+void send_out(unsigned count, size_t length)
+{
+	for (unsigned i = 0; i < count; i++) {
+		make_frame(frame_buffer, length, ETHERTYPE_A, i);
+		send_out_raw(frame_buffer, length);
+	}
+}
+
+void send_lo(unsigned count, size_t length)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t *ignored = frame_buffer + FRAME_MAX / 2;
+
+		memset(frame_buffer, (int)('a' + i % 26), length);
+		send_from(udp_fd, frame_buffer, length);
+		settle(lo_witness, 2);	/* it goes out and comes in */
+		while (recv(udp_sink, ignored, FRAME_MAX / 2, MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+unsigned gen_received(unsigned count, uint8_t *last, size_t size, size_t *last_length)
+{
+	return count_frames(gen_fd, count, last, size, last_length);
+}

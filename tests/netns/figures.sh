@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The figures that must hold: instructions a packet, nothing lost while the reader is stalled, the cost of opening and closing.
+# They are the benchmarks', with limits.
+: "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}" # make check sets them
+# shellcheck source-path=SCRIPTDIR source=../cli/tap.sh disable=SC1091
+. "$abs_top_srcdir/tests/cli/tap.sh"
+# shellcheck source-path=SCRIPTDIR source=../support/netns.sh disable=SC1091
+. "$abs_top_srcdir/tests/support/netns.sh"
+export BUILD_DIR=$abs_top_builddir
+
+# measured COLUMN ROW_PATTERN ROWS: 2 stock, 3 netring, 4 the ratio.
+measured() { awk -F ' *[|] *' -v column="$1" -v row="$2" '$1 ~ row { print $column }' <<<"$3"; }
+
+# limit NAME VALUE OPERATOR LIMIT DETAIL
+limit() {
+	[ -n "$2" ] && awk -v value="$2" -v limit="$4" "BEGIN { exit !(value + 0 $3 limit) }"
+	ok $? "$1 (it is ${2:-unknown})" "$5"
+}
+
+obstacle=$(nr_obstacle)
+[ -z "$obstacle" ] || skip_all "$obstacle"
+[ "$(nproc)" -ge 2 ] || skip_all "one CPU: the sender would be in the reader's way"
+trap 'exit 1' INT TERM HUP
+
+if command -v valgrind >/dev/null; then
+	rows=$("$abs_top_srcdir/bench/instructions.sh" 2>&1)
+	limit "at most 45 instructions a packet" "$(measured 3 '^instructions' "$rows")" "<=" 45 "$rows"
+else
+	skip "at most 45 instructions a packet" "no valgrind"
+fi
+
+rows=$(BENCH_RUNS=1 "$abs_top_srcdir/bench/stall.sh" 2>&1)
+limit "a reader stalled for a second gets all of 1 000 000 packets" "$(measured 3 '^1 s stall' "$rows")" == 1000000 "$rows"
+limit "libpcap does not: the reader was stalled" "$(measured 2 '^1 s stall' "$rows")" "<" 500000 "$rows"
+
+# Other work on the machine disturbs times, so the best of three counts.
+for attempt in 1 2 3; do
+	rows=$("$abs_top_srcdir/bench/open-close.sh" 2>&1)
+	ratio=$(measured 4 '^activate [+] close' "$rows")
+	[ "$attempt" = 3 ] || awk -v ratio="${ratio:-99}" 'BEGIN { exit !(ratio <= 3) }' && break
+done
+limit "activating and closing takes at most 3 times as long as on libpcap" "$ratio" "<=" 3 "$rows"
+
+finish
