@@ -52,7 +52,7 @@ int geometry_plan(struct geometry *geometry, const struct netring_config *config
 		geometry->block_size *= 2;
 	geometry->frames_per_block = geometry->block_size / geometry->frame_size;
 
-	blocks = (uint64_t)config->block_size * config->block_count / geometry->block_size;
+	blocks = ((uint64_t)config->block_size * config->block_count + geometry->block_size - 1) / geometry->block_size;
 	if (blocks * geometry->block_size > max_bytes)
 		blocks = max_bytes / geometry->block_size;
 	geometry->blocks = blocks ? (uint32_t)blocks : 1;
