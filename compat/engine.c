@@ -10,15 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "geometry.h"
 #include "handle.h"
 #include "pages.h"
 
 /* A cooked header is built in front of the packet: SLL2's 20 bytes, where the kernel leaves 16, and one VLAN tag. */
 #define COOKED_RESERVE 8
-
-/* Of a ring whose size was said, but not that of its blocks. */
-#define BLOCKS_ENOUGH 8
-#define BLOCK_SIZE_SMALL (128 << 10)
 
 /* pcap_snapshot of a handle that is to keep whole packets. */
 #define SNAPLEN_MAX 262144
@@ -70,17 +67,6 @@ static bool size_is_default(const struct config *config)
 	       config->source[CONFIG_RING_SIZE] < CONFIG_FROM_ENVIRONMENT;
 }
 
-/*
- * The reader holds a block while the kernel fills others, so a ring of one block loses all that comes meanwhile. When only the ring's size was said, it
- * is divided into enough blocks; not into blocks that would cut a packet of 64 KiB.
- */
-static uint32_t divide(uint64_t total, uint32_t block_size)
-{
-	while (block_size > BLOCK_SIZE_SMALL && total / block_size < BLOCKS_ENOUGH)
-		block_size /= 2;
-	return block_size;
-}
-
 /* What pcap_set_buffer_size asked for is a minimum; NETRING_* says how large the ring is, when it says anything. */
 static void set_size(pcap_t *p, const struct config *config, struct netring_config *ring)
 {
@@ -97,7 +83,7 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 		return;
 	/* In immediate mode a block is only a container of slots: there the larger one wastes less. */
 	if (config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && !p->request.immediate)
-		ring->block_size = divide(total, ring->block_size);
+		ring->block_size = geometry_divide(total, ring->block_size);
 	ring->block_count = (uint32_t)((total + ring->block_size - 1) / ring->block_size);
 	if (ring->block_size > total && total >= (uint64_t)sysconf(_SC_PAGESIZE)) {
 		ring->block_size = (uint32_t)(total - total % (uint64_t)sysconf(_SC_PAGESIZE));

@@ -18,6 +18,19 @@ uint32_t geometry_slot_size(uint32_t length, unsigned reserve)
 	return (uint32_t)TPACKET_ALIGN(TPACKET_ALIGN(TPACKET2_HDRLEN + LINK_HEADER_MAX) + reserve + length);
 }
 
+/* A ring of less blocks than this is divided, down to this block size. */
+#define BLOCKS_ENOUGH 8
+#define BLOCK_SIZE_SMALL (128 << 10)
+
+uint32_t geometry_divide(uint64_t ring_bytes, uint32_t block_size)
+{
+	uint32_t step = 2 * (uint32_t)sysconf(_SC_PAGESIZE);
+
+	while (block_size > BLOCK_SIZE_SMALL && block_size % step == 0 && ring_bytes / block_size < BLOCKS_ENOUGH)
+		block_size /= 2;
+	return block_size;
+}
+
 static int check(const struct netring_config *config, struct error *error)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -52,7 +65,7 @@ int geometry_plan(struct geometry *geometry, const struct netring_config *config
 		geometry->block_size *= 2;
 	geometry->frames_per_block = geometry->block_size / geometry->frame_size;
 
-	blocks = (uint64_t)config->block_size * config->block_count / geometry->block_size;
+	blocks = ((uint64_t)config->block_size * config->block_count + geometry->block_size - 1) / geometry->block_size;
 	if (blocks * geometry->block_size > max_bytes)
 		blocks = max_bytes / geometry->block_size;
 	geometry->blocks = blocks ? (uint32_t)blocks : 1;

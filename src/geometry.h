@@ -20,6 +20,12 @@ struct geometry {
 int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct error *error);
 
 /*
+ * A block size for a small ring, block_size or less. The reader holds one block while the kernel fills others, so a ring of one block loses all that
+ * comes meanwhile: there shall be enough of them, but none that would cut a packet of 64 KiB.
+ */
+uint32_t geometry_divide(uint64_t ring_bytes, uint32_t block_size);
+
+/*
  * The next smaller ring after ENOMEM: by quarters of what was asked for down to one quarter, then by halves. False if there is none.
  */
 bool geometry_shrink(struct geometry *geometry, uint32_t blocks_asked);

@@ -162,6 +162,21 @@ static int report_shrink(const struct packet_ring *ring, const struct netring_co
 	return 0;
 }
 
+/* A ring that the memory cuts short is cut into smaller blocks, too. In immediate mode a block is only a container of slots. */
+static int plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot, uint64_t limit, struct error *error)
+{
+	struct netring_config fitted = *config;
+	int ret = geometry_plan(geometry, config, slot, limit, error);
+
+	if (ret < 0 || config->immediate || (uint64_t)config->block_size * config->block_count <= limit)
+		return ret;
+	fitted.block_size = geometry_divide(limit, config->block_size);
+	if (fitted.block_size == config->block_size || fitted.block_size < config->frame_size)
+		return 0;
+	fitted.block_count = (uint32_t)(limit / fitted.block_size) + 1;
+	return geometry_plan(geometry, &fitted, slot, limit, error);
+}
+
 static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct error *error)
 {
 	uint64_t limit = config->limit_memory ? memory_available() / 8 : UINT64_MAX;
@@ -170,7 +185,7 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	int ret = slot_size(ring, config, &slot, error);
 
 	if (ret == 0)
-		ret = geometry_plan(&geometry, config, slot, limit, error);
+		ret = plan(&geometry, config, slot, limit, error);
 	if (ret < 0)
 		return ret;
 	ring->asked_length = (uint64_t)config->block_size * config->block_count;

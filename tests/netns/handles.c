@@ -203,7 +203,7 @@ static void cycles(unsigned rounds)
 
 static void test_cycles(unsigned rounds)
 {
-	long size, resident, size_after, resident_after;
+	long size = 0, resident = 0, size_after = 0, resident_after = 0;
 	unsigned descriptors;
 	size_t heap;
 

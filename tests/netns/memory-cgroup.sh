@@ -17,9 +17,11 @@ program=${abs_top_builddir:?}/tests/netns/memory-cgroup
 shim=${SHIM_DIR:?}/libpcap.so.0.8
 limit=$((256 << 20))
 group=
+log=$(mktemp) || exit 1
 
 # Only empty groups can be removed; what ran in this one has ended.
 clean_up() {
+	rm -f "$log"
 	[ -z "$group" ] || rmdir "$group/inner" "$group" 2>/dev/null
 }
 trap clean_up EXIT
@@ -93,6 +95,8 @@ ok $? "with 32 MiB it captures" "exit status $status; $output"
 kib=$(ring_kib)
 [ "$kib" -gt 0 ] && [ "$kib" -le 4096 ]
 ok $? "with a ring of at most 4 MiB, $kib KiB" "$output"
+in_group "$group" env LD_LIBRARY_PATH="$SHIM_DIR" LD_PRELOAD="$shim" "${program%/*}/handles" busy >/dev/null 2>"$log"
+ok $? "in blocks enough that the kernel has one to fill while the program reads" "$(cat "$log")"
 
 # No limit: nothing is cut, as far as the machine has the memory.
 available=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
+#include <linux/net_tstamp.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stdio.h>
@@ -655,6 +656,53 @@ START_TEST(test_huge_rings)
 }
 END_TEST
 
+/* Slots of 64 KiB in smaller blocks: the blocks grow, and the ring does not get smaller than it was asked for. */
+START_TEST(test_blocks_that_have_to_grow)
+{
+	struct netring_config config = mode_config(1);
+	struct netring *capture;
+	struct netring_stats stats;
+
+	config.frame_size = 0;
+	config.block_size = 65536;
+	config.block_count = 3;
+	config.strict = true;
+	capture = open_or_fail(&config);
+	stats = stats_of(capture);
+	ck_assert_uint_ge(stats.ring_bytes, stats.ring_bytes_asked);
+	sender_send_many(sender, TYPE_A, 0, 2);
+	expect_frames(capture, TYPE_A, 0, 2, 2);
+	netring_close(capture);
+}
+END_TEST
+
+/* T6: an adapter that cannot stamp leaves the time to software, and no flag says otherwise. */
+START_TEST(test_timestamp_types)
+{
+	static const enum netring_timestamp types[] = {
+		NETRING_TIMESTAMP_HOST, NETRING_TIMESTAMP_ADAPTER, NETRING_TIMESTAMP_ADAPTER_UNSYNCED,
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		struct netring_config config = mode_config(_i);
+		struct netring *capture;
+		struct netring_burst burst;
+		int option = -1;
+		socklen_t size = sizeof(option);
+
+		config.timestamp = types[i];
+		capture = open_or_fail(&config);
+		ck_assert_int_eq(getsockopt(netring_fd(capture), SOL_PACKET, PACKET_TIMESTAMP, &option, &size), 0);
+		ck_assert_int_eq(option, i == 0 ? 0 : i == 1 ? SOF_TIMESTAMPING_SYS_HARDWARE : SOF_TIMESTAMPING_RAW_HARDWARE);
+		sender_send(sender, TYPE_A, 7, FRAME_LEN);
+		ck_assert(take_some(capture, &burst, 1));
+		check_frame(&burst.packet[0], TYPE_A, 7, FRAME_LEN);
+		ck_assert_uint_eq(burst.packet[0].flags & ((uint32_t)NETRING_TIME_RAW_HARDWARE | NETRING_TIME_SYS_HARDWARE), 0);
+		netring_close(capture);
+	}
+}
+END_TEST
+
 START_TEST(test_no_privilege)
 {
 	pid_t child = fork();
@@ -718,6 +766,8 @@ static Suite *engine_suite(void)
 	tcase_add_loop_test(cases, test_send, 0, MODES);
 	tcase_add_test(cases, test_bad_configurations);
 	tcase_add_test(cases, test_huge_rings);
+	tcase_add_test(cases, test_blocks_that_have_to_grow);
+	tcase_add_loop_test(cases, test_timestamp_types, 0, MODES);
 	tcase_add_test(cases, test_no_privilege);
 	tcase_add_loop_test(cases, test_descriptor, 0, MODES);
 	suite_add_tcase(suite, cases);
