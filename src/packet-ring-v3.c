@@ -57,7 +57,7 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	for (n = 0; n < max && (header = block_next(&ring->after)) != NULL; n++)
 		block_view(&burst->packet[n], header);
 	/* Sound packets first; what comes behind them is reported when it is the first. */
-	return n == 0 ? block_corrupted(&ring->after, error) : (int)n;
+	return n == 0 && max != 0 ? block_corrupted(&ring->after, error) : (int)n;
 }
 
 static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
