@@ -53,7 +53,7 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
 	made = pages_allocate(sizeof(*made));
 	if (!made)
-		return error_errno(error, ENOMEM, "capture handle");
+		return error_errno(error, errno, "capture handle");
 	ret = packet_ring_open(&made->ring, config, log, error);
 	if (ret == 0 && config->lock_memory)
 		ret = lock_handle(made, error);
@@ -86,6 +86,8 @@ int netring_take(struct netring *capture, struct netring_burst *burst, unsigned 
 
 	if (unlikely(capture->out))
 		netring_give_back(capture, burst, burst->count);
+	if (max == 0)
+		return 0;
 	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
 	capture->out = ret > 0;
 	return ret;

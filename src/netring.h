@@ -129,12 +129,13 @@ struct netring_burst {
 	struct netring_packet packet[NETRING_BURST_MAX];
 };
 
-/* Counts since netring_open. Nothing is ever reset. */
+/* Counts since netring_open. Nothing is ever reset. Once the ring has been read empty, packets = drops + delivered + rejected. */
 struct netring_stats {
-	uint64_t packets;		/* passed the filter, drops included */
+	uint64_t packets;		/* passed the filter in the kernel, drops included */
 	uint64_t drops;			/* of these, lost because the ring was full */
 	uint64_t freezes;		/* times the ring became full */
 	uint64_t delivered;		/* handed out in bursts and given back as used */
+	uint64_t rejected;		/* taken out here by a filter that the kernel refused, or that came after them */
 	uint64_t ring_bytes;		/* the ring's size as it is */
 	uint64_t ring_bytes_asked;	/* and as it was asked for */
 };

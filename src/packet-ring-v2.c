@@ -41,9 +41,10 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	return (int)n;
 }
 
-static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
 {
 	const uint8_t *stop = link ? (const uint8_t *)link - FRAME_LINK_OFFSET : NULL;
+	uint32_t taken = ring->taken;
 
 	for (; ring->taken != 0; ring->taken--) {
 		struct tpacket2_hdr *frame = frame_at(ring, ring->position);
@@ -53,6 +54,7 @@ static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
 		frame_release(frame);
 		packet_ring_step(ring);
 	}
+	return taken - ring->taken;
 }
 
 const struct packet_ring_kind packet_ring_v2 = {

@@ -57,16 +57,20 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	for (n = 0; n < max && (header = block_next(&ring->after)) != NULL; n++)
 		block_view(&burst->packet[n], header);
 	/* Sound packets first; what comes behind them is reported when it is the first. */
-	return n == 0 && max != 0 ? block_corrupted(&ring->after, error) : (int)n;
+	return n == 0 ? block_corrupted(&ring->after, error) : (int)n;
 }
 
-static void give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
 {
+	uint32_t consumed = ring->cursor.left;
+
 	if (link)
 		block_seek(&ring->cursor, (const uint8_t *)link - BLOCK_LINK_OFFSET);
 	else
 		ring->cursor = ring->after;
+	consumed -= ring->cursor.left;
 	packet_ring_leave_if_empty(ring);
+	return consumed;
 }
 
 const struct packet_ring_kind packet_ring_v3 = {

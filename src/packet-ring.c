@@ -255,6 +255,11 @@ int packet_ring_open(struct packet_ring *ring, const struct netring_config *conf
 	return ret;
 }
 
+static void count_rejected(struct packet_ring *ring, unsigned count)
+{
+	__atomic_store_n(&ring->rejected, ring->rejected + count, __ATOMIC_RELAXED);
+}
+
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
 {
 	for (;;) {
@@ -266,7 +271,7 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 		if (unlikely(packet_filter_is_due(ring))) {
 			packet_filter_sift(ring, burst);
 			if (burst->count == 0) {
-				ring->kind->give_back(ring, NULL);
+				count_rejected(ring, ring->kind->give_back(ring, NULL));
 				continue;
 			}
 		}
@@ -276,8 +281,11 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used)
 {
+	unsigned consumed = ring->kind->give_back(ring, used < burst->count ? burst->packet[used].link : NULL);
+
 	packet_ring_count_delivered(ring, used);
-	ring->kind->give_back(ring, used < burst->count ? burst->packet[used].link : NULL);
+	if (unlikely(consumed != used))
+		count_rejected(ring, consumed - used);
 	burst->count = 0;
 }
 
@@ -298,6 +306,7 @@ int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, str
 	stats->drops = __atomic_add_fetch(&ring->drops, fresh.tp_drops, __ATOMIC_RELAXED);
 	stats->freezes = __atomic_add_fetch(&ring->freezes, fresh.tp_freeze_q_cnt, __ATOMIC_RELAXED);
 	stats->delivered = __atomic_load_n(&ring->delivered, __ATOMIC_RELAXED);
+	stats->rejected = __atomic_load_n(&ring->rejected, __ATOMIC_RELAXED);
 	stats->ring_bytes = ring->map_length;
 	stats->ring_bytes_asked = ring->asked_length;
 	return 0;

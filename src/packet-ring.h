@@ -45,18 +45,18 @@ struct packet_ring {
 	uint32_t filter_cells;		/* cells still to come that another filter let in */
 
 	uint64_t packets, drops, freezes;	/* added to atomically: any thread may fold in what the kernel counted */
-	uint64_t delivered;
+	uint64_t delivered, rejected;
 	struct log log;
 };
 
 /*
  * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
- * the packet at link, or all that was taken if link is NULL; ready tells whether there is anything to take without touching it.
+ * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; ready tells whether there is anything to take without touching it.
  */
 struct packet_ring_kind {
 	int version;
 	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
-	void (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
+	unsigned (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
 };
 

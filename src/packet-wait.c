@@ -18,11 +18,14 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Watches the ring without sleeping. True if there is something. */
-static bool spin(const struct packet_ring *ring, const volatile int *stop)
+/* Watches the ring without sleeping, for a part of *timeout_ms. True if there is something. */
+static bool spin(const struct packet_ring *ring, int *timeout_ms, const volatile int *stop)
 {
-	uint64_t end = now_us() + ring->busy_poll_us;
+	uint64_t limit = *timeout_ms < 0 ? UINT64_MAX : (uint64_t)*timeout_ms * 1000;
+	uint64_t us = ring->busy_poll_us < limit ? ring->busy_poll_us : limit, end = now_us() + us;
 
+	if (*timeout_ms > 0)
+		*timeout_ms -= (int)(us / 1000);
 	do {
 		if (packet_ring_is_ready(ring))
 			return true;
@@ -84,7 +87,7 @@ int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const vol
 	uint64_t wakes;
 	int ret;
 
-	if (ring->busy_poll_us && timeout_ms != 0 && spin(ring, stop))
+	if (ring->busy_poll_us && timeout_ms != 0 && spin(ring, &timeout_ms, stop))
 		return WAIT_READY;
 	if (ring->down && timeout_ms != 0)
 		timeout_ms = 1;

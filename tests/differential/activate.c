@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 7-11, 14, 15, 19: how activation fails, what it joins, and the list of devices. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 36-40: pcap_breakloop from a callback, a thread, a signal handler, and too early. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <pthread.h>

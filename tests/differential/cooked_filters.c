@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentence 44: filters on "any", whose offsets count from a header that the kernel's filter does not see. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <stdio.h>

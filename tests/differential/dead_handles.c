@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Dead handles, the functions without a handle, and the names that only netring exports. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <arpa/inet.h>

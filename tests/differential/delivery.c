@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 29-31: how many packets a call returns, and what the callback and next() get to see. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <stdio.h>

@@ -87,7 +87,7 @@ cannot_run() {
 		exit 1
 	fi
 	echo "1..0 # SKIP $1"
-	exit 77
+	exit 0
 }
 
 clean_up() {

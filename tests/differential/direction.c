@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 50-53: direction, copies on lo, injection. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <stdio.h>

@@ -3,7 +3,6 @@
  * pcap_compile on every kind of handle. A live handle compiles some expressions otherwise than a dead one, "any"
  * otherwise than Ethernet, SLL2 otherwise than SLL: one line for an expression holds them all.
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 41-43, 45-47: setting filters, filters that the kernel refuses, queued packets, truncation. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <linux/filter.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Handles of a case, and how their packets are read, counted and guarded against waiting for ever. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

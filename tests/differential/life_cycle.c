@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 57-63: interfaces that go down, come up and vanish; fork, threads, close; version and error texts. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <ctype.h>

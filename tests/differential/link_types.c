@@ -3,7 +3,6 @@
  * Sentences 20-24: link types, their lists, the cooked headers. The hardware types that no device here has
  * are lent to a tun device (TUNSETLINK), which is all that libpcap looks at.
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

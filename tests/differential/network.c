@@ -4,7 +4,6 @@
  * fixed names, numbers and MAC addresses. Nothing but the case itself sends: IPv6 is off before any link is
  * up, and there is no IPv4 address but lo's.
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

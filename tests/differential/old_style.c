@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 12, 13 and the older calls: pcap_open_live's conventions, lookupdev, lookupnet, pcap_init. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 1-6, 10, 16-18: pcap_create, the options, and every function on a handle that is not active yet. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <limits.h>

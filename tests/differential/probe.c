@@ -9,7 +9,6 @@
  *
  * Build by hand: cc -std=gnu11 -Wall -Wextra -pthread -o probe *.c -lpcap -ldl
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <dlfcn.h>

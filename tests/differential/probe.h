@@ -11,6 +11,11 @@
 #ifndef NETRING_TESTS_DIFFERENTIAL_PROBE_H
 #define NETRING_TESTS_DIFFERENTIAL_PROBE_H
 
+/* Here, because every file includes this one first; the build may have defined it already. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Savefiles: what a live handle writes, what offline handles read, and what these answer to live calls. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

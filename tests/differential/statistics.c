@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 54-56: what pcap_stats counts. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <linux/if_packet.h>

@@ -4,7 +4,6 @@
  * that is older than every handle of the case, tells when a frame has been through. The kernel hands a frame
  * to the youngest tap first, so what the witness has seen, every handle has seen too.
  */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <arpa/inet.h>

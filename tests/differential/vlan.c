@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 48, 49: tags that the kernel takes off and the library puts back, and filters on them. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sentences 25-28, 32-35: waiting, timeouts, non-blocking mode, the descriptor. */
-#define _GNU_SOURCE
 #include "probe.h"
 
 #include <errno.h>

@@ -29,7 +29,7 @@ static void give_up(const char *reason)
 		exit(EXIT_FAILURE);
 	}
 	printf("1..0 # SKIP %s\n", reason);
-	exit(77);
+	exit(0);
 }
 
 void shell(const char *format, ...)

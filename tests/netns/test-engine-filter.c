@@ -203,6 +203,13 @@ START_TEST(test_exchange_under_a_flood)
 	}
 	stats = stats_of(capture);
 	ck_assert_uint_eq(stats.drops, 0);
+	ck_assert_uint_gt(stats.rejected, 0);
+	flood_stop(&flood);
+	while (netring_wait(capture, 50, NULL) == 1)
+		while (netring_take(capture, &burst, 7, NULL) > 0)
+			netring_give_back(capture, &burst, burst.count > 3 ? 3 : burst.count);
+	stats = stats_of(capture);
+	ck_assert_uint_eq(stats.packets, stats.drops + stats.delivered + stats.rejected);
 	ck_assert_uint_gt(next_both, 0);
 	ck_assert_uint_eq(bursts, 1500);
 	netring_close(capture);
@@ -242,6 +249,7 @@ START_TEST(test_filter_that_the_kernel_refuses)
 		expect_frames(capture, TYPE_B, 0, 100, 13);
 		expect_silence(capture, 20);
 		ck_assert_uint_eq(stats_of(capture).delivered, 100);
+		ck_assert_uint_eq(stats_of(capture).rejected, 100);
 		/* Back into the kernel: what it let in until then is still judged here. */
 		sender_send_many(sender, TYPE_B, 0, 10);
 		set_filter(capture, TYPE_A, TYPE_A);

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "guarded.h"
 #include "packet-block.h"
 #include "packet-frame.h"
-#include "packet-ring.h"
 #include "test-random.h"
 
 #define PAGES 1
@@ -402,11 +402,11 @@ END_TEST
 START_TEST(test_ring_takes_none)
 {
 	static struct netring_burst burst;
-	struct packet_ring ring = ring_of_the_block();
+	struct netring capture = { .ring = ring_of_the_block() };
 
 	build_block(3, 8);
-	ck_assert_int_eq(packet_ring_take(&ring, &burst, 0, &error), 0);
-	ck_assert_int_eq(packet_ring_take(&ring, &burst, 2, &error), 2);
+	ck_assert_int_eq(netring_take(&capture, &burst, 0, &error), 0);
+	ck_assert_int_eq(netring_take(&capture, &burst, 2, &error), 2);
 }
 END_TEST
 
