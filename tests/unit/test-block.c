@@ -527,6 +527,23 @@ START_TEST(test_mac_and_snaplen_overflow)
 }
 END_TEST
 
+/* A block that is in use to its last byte, and a packet whose header would begin in the last ones. */
+START_TEST(test_header_across_the_end)
+{
+	for (uint32_t from_end = 0; from_end <= 200; from_end++) {
+		build_block(2, 8);
+		block()->hdr.bh1.blk_len = size;
+		memset(memory + size - 200, 0, 200);
+		header_of(0)->tp_next_offset = size - from_end - block()->hdr.bh1.offset_to_first_pkt;
+		walk_in_bursts();
+		build_block(1, 8);
+		block()->hdr.bh1.blk_len = size;
+		block()->hdr.bh1.offset_to_first_pkt = size - from_end;
+		walk_in_bursts();
+	}
+}
+END_TEST
+
 /* The cases that the issue names, with what must come out said plainly, without the model. */
 struct hostile {
 	const char *name;
@@ -815,6 +832,7 @@ static Suite *block_suite(void)
 	tcase_add_test(cases, test_block_header_fields);
 	tcase_add_test(cases, test_packet_header_fields);
 	tcase_add_test(cases, test_mac_and_snaplen_overflow);
+	tcase_add_test(cases, test_header_across_the_end);
 	tcase_add_loop_test(cases, test_hostile_blocks, 0, sizeof(hostile) / sizeof(*hostile));
 	tcase_add_test(cases, test_corrupted_sentence);
 	tcase_add_test(cases, test_no_error_asked_for);
