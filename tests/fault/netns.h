@@ -38,7 +38,7 @@ static inline void netns_enter(void)
 		exit(EXIT_FAILURE);
 	}
 	printf("1..0 # SKIP no network namespace: %s\n", strerror(errno));
-	exit(77);
+	exit(EXIT_SUCCESS);	/* the plan is what says it; TAP takes any other status for a failure */
 }
 
 #endif

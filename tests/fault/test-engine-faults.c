@@ -153,7 +153,7 @@ START_TEST(test_open)
 	each_call_fails(opening, FAULT_IOCTL, opening->choose == choose_any ? 0 : 1);
 	each_call_fails(opening, FAULT_MMAP, 1);
 	each_call_fails(opening, FAULT_BIND, 1);
-	each_call_fails(opening, FAULT_CALLOC, 0);
+	each_call_fails(opening, FAULT_PAGES, 1);
 	each_call_fails(opening, FAULT_MALLOC, opening->choose == choose_lo || opening->choose == choose_immediate ? 0 : 1);
 	each_call_fails(opening, FAULT_MLOCK, opening->choose == choose_everything ? 1 : 0);
 	each_call_fails(opening, FAULT_OPEN, opening->choose == choose_immediate ? 0 : 2);

@@ -13,9 +13,10 @@
 #include <linux/if_packet.h>
 #include <linux/filter.h>
 #include <linux/sockios.h>
-#include <pcap/pcap.h>
+#include <netinet/in.h>
 
 #include "fault.h"
+#include "handle.h"
 #include "netns.h"
 #include "resources.h"
 
@@ -80,6 +81,7 @@ static pcap_t *go_through(pcap_t *p, enum stage from, const struct opening *open
 
 	outcome->failed = from;
 	outcome->status = PCAP_ERROR;
+	outcome->text[0] = '\0';
 	if (from == CREATE) {
 		p = pcap_create(opening->device, outcome->text);
 		if (!p)
@@ -125,8 +127,6 @@ static bool tolerated(const struct opening *opening, enum fault_call call, unsig
 		return nth > (opening->nonblock ? 4 : 0);	/* the idle handle's, to spare that eventfd */
 	case FAULT_MALLOC:
 		return nth == 2 && strcmp(opening->device, "any") == 0;	/* libpcap's list of link types stays empty */
-	case FAULT_MLOCK:
-		return !opening->locks_and_logs;
 	case FAULT_OPEN: case FAULT_READ:
 		return true;	/* nobody tells how much memory there is */
 	default:
@@ -216,8 +216,8 @@ static const struct {
 	enum fault_call call;
 	unsigned at_least;
 } kinds[] = {
-	{ FAULT_SOCKET, 2 }, { FAULT_BIND, 2 }, { FAULT_SETSOCKOPT, 8 }, { FAULT_GETSOCKOPT, 4 }, { FAULT_IOCTL, 1 }, { FAULT_MMAP, 4 }, { FAULT_EVENTFD, 1 },
-	{ FAULT_FCNTL, 2 }, { FAULT_MLOCK, 0 }, { FAULT_MALLOC, 4 }, { FAULT_CALLOC, 1 }, { FAULT_STRDUP, 2 }, { FAULT_OPEN, 0 }, { FAULT_REALLOC, 0 },
+	{ FAULT_SOCKET, 2 }, { FAULT_BIND, 2 }, { FAULT_SETSOCKOPT, 8 }, { FAULT_GETSOCKOPT, 4 }, { FAULT_IOCTL, 1 }, { FAULT_MMAP, 2 }, { FAULT_EVENTFD, 1 },
+	{ FAULT_FCNTL, 2 }, { FAULT_MLOCK, 0 }, { FAULT_MALLOC, 3 }, { FAULT_CALLOC, 1 }, { FAULT_PAGES, 2 }, { FAULT_STRDUP, 2 }, { FAULT_OPEN, 0 }, { FAULT_REALLOC, 0 },
 };
 
 static void each_call_fails(const struct opening *opening, enum fault_call call, unsigned at_least)
@@ -237,9 +237,13 @@ static void each_call_fails(const struct opening *opening, enum fault_call call,
 START_TEST(test_each_call_fails)
 {
 	const struct opening *opening = &openings[_i / LENGTH(kinds)];
+	enum fault_call call = kinds[_i % LENGTH(kinds)].call;
+	unsigned at_least = kinds[_i % LENGTH(kinds)].at_least;
 
 	set_environment(opening);
-	each_call_fails(opening, kinds[_i % LENGTH(kinds)].call, kinds[_i % LENGTH(kinds)].at_least);
+	if (call == FAULT_MLOCK)
+		at_least = opening->locks_and_logs ? 2 : 0;
+	each_call_fails(opening, call, at_least);
 }
 END_TEST
 
@@ -366,6 +370,81 @@ START_TEST(test_active_handle)
 }
 END_TEST
 
+/* The kernel's memory is ours to spoil: the first packet of the block that the reader is at. */
+static struct tpacket3_hdr *first_packet(pcap_t *p)
+{
+	const struct packet_ring *ring = &p->capture->ring;
+	uint8_t *block = packet_ring_cell(ring, ring->position);
+
+	return (struct tpacket3_hdr *)(block + ((struct tpacket_block_desc *)block)->hdr.bh1.offset_to_first_pkt);
+}
+
+static void count_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	(void)header;
+	(void)data;
+	++*(unsigned *)user;
+}
+
+static void send_three(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(sendto(fd, "abcd", 4, 0, (struct sockaddr *)&address, sizeof(address)), 4);
+	close(fd);
+}
+
+static void spoil_length(pcap_t *p)
+{
+	first_packet(p)->tp_snaplen = 0x7fffffff;
+}
+
+static void spoil_mac(pcap_t *p)
+{
+	first_packet(p)->tp_mac = 1;
+}
+
+static void spoil_block(pcap_t *p)
+{
+	const struct packet_ring *ring = &p->capture->ring;
+
+	((struct tpacket_block_desc *)packet_ring_cell(ring, ring->position))->hdr.bh1.blk_len = UINT32_MAX;
+}
+
+/* What a program sees of a corrupted ring: -1 and libpcap's words, from every way to read, as often as it asks; then the handle closes in peace. */
+START_TEST(test_corrupted_ring)
+{
+	static void (*const spoil[])(pcap_t *p) = { spoil_length, spoil_mac, spoil_block };
+	struct resources before = resources_now();
+	struct outcome outcome = { .text = "" };
+	struct pcap_pkthdr *header;
+	unsigned seen = 0;
+	const u_char *data;
+	pcap_t *p;
+
+	set_environment(&openings[0]);
+	p = pcap_create("lo", outcome.text);
+	choose(p, &openings[0], outcome.text);
+	ck_assert_msg(pcap_activate(p) == 0, "%s", pcap_geterr(p));
+	send_three();
+	for (unsigned tries = 0; capture_wait(p->capture, 100, -1, NULL, NULL) != WAIT_READY; tries++)
+		ck_assert_uint_lt(tries, 50);
+	spoil[_i](p);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(pcap_dispatch(p, -1, count_packet, (u_char *)&seen), PCAP_ERROR);
+		ck_assert_ptr_eq(strstr(pcap_geterr(p), "corrupted frame on kernel ring"), pcap_geterr(p));
+		ck_assert_int_eq(pcap_loop(p, 1, count_packet, (u_char *)&seen), PCAP_ERROR);
+		ck_assert_int_eq(pcap_next_ex(p, &header, &data), PCAP_ERROR);
+		ck_assert_ptr_eq(strstr(pcap_geterr(p), "corrupted frame on kernel ring"), pcap_geterr(p));
+	}
+	ck_assert_uint_eq(seen, 0);
+	pcap_close(p);
+	check_nothing_left(&before, &outcome, "corrupted ring");
+}
+END_TEST
+
 static Suite *faults_suite(void)
 {
 	Suite *suite = suite_create("pcap-faults");
@@ -376,6 +455,7 @@ static Suite *faults_suite(void)
 	tcase_add_loop_test(cases, test_codes, 0, LENGTH(codes));
 	tcase_add_test(cases, test_bad_configuration);
 	tcase_add_test(cases, test_active_handle);
+	tcase_add_loop_test(cases, test_corrupted_ring, 0, 3);
 	suite_add_tcase(suite, cases);
 	return suite;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "guarded.h"
 #include "packet-block.h"
 #include "packet-frame.h"
@@ -179,17 +180,16 @@ static void touch(const struct netring_packet *packet)
 	touched += packet->link->sll_pkttype;
 }
 
-/* A burst of at most max packets, as the ring takes it: sound packets first, -EBADMSG when the first one is not. */
-static int block_walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after,
-		      struct netring_error *why)
+/* A burst, as the engine takes it: sound packets first; what stopped the walk is reported when it is the first. */
+static int walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after, struct error *text)
 {
 	struct tpacket3_hdr *header;
-	unsigned n;
+	unsigned n = 0;
 
 	*after = *cursor;
-	for (n = 0; n < max && (header = block_next(after)) != NULL; n++)
-		block_view(&packet[n], header);
-	return n == 0 && max != 0 && after->left != 0 ? block_corrupted(after, why) : (int)n;
+	while (n < max && (header = block_next(after)) != NULL)
+		block_view(&packet[n++], header);
+	return n == 0 && after->left != 0 && max != 0 ? block_corrupted(after, text) : (int)n;
 }
 
 /* Walks the block in bursts of at most max, and holds what comes out against the model. */
@@ -205,7 +205,7 @@ static void walk_and_compare(unsigned max)
 	if (ret < 0)
 		ck_assert_uint_eq(cursor.left, 77);
 	while (ret == 0 && cursor.left > 0) {
-		int n = block_walk(&cursor, packet, max, &after, &error);
+		int n = walk(&cursor, packet, max, &after, &error);
 
 		if (n < 0) {
 			ret = n;
@@ -256,7 +256,7 @@ START_TEST(test_empty_block)
 	ck_assert_ptr_nonnull(cursor.frame);
 	cursor.frame = memory + size;
 	cursor.room = 0;
-	ck_assert_int_eq(block_walk(&cursor, &packet, 1, &after, &error), 0);
+	ck_assert_int_eq(walk(&cursor, &packet, 1, &after, &error), 0);
 	ck_assert_uint_eq(after.left, 0);
 }
 END_TEST
@@ -268,7 +268,7 @@ START_TEST(test_every_field_of_a_packet)
 
 	build_block(3, 20);
 	ck_assert_int_eq(block_open(&cursor, block(), size, &error), 0);
-	ck_assert_int_eq(block_walk(&cursor, packet, 3, &after, &error), 3);
+	ck_assert_int_eq(walk(&cursor, packet, 3, &after, &error), 3);
 	for (unsigned n = 0; n < 3; n++) {
 		ck_assert_ptr_eq(packet[n].data, (uint8_t *)header_of(n) + MAC_OFFSET);
 		ck_assert_uint_eq(packet[n].time_sec, 1000 + n);
@@ -312,7 +312,7 @@ START_TEST(test_no_room_asked_for)
 
 	build_block(3, 8);
 	ck_assert_int_eq(block_open(&cursor, block(), size, &error), 0);
-	ck_assert_int_eq(block_walk(&cursor, &packet, 0, &after, &error), 0);
+	ck_assert_int_eq(walk(&cursor, &packet, 0, &after, &error), 0);
 	ck_assert_ptr_eq(after.frame, cursor.frame);
 	ck_assert_int_eq(after.room, cursor.room);
 	ck_assert_uint_eq(after.left, 3);
@@ -322,20 +322,20 @@ END_TEST
 START_TEST(test_seek_to_every_packet_of_every_burst)
 {
 	struct netring_packet packet[NETRING_BURST_MAX], again;
-	struct block_cursor start, after, end;
+	struct block_cursor start, after, behind;
 
 	build_block(9, 8);
 	ck_assert_int_eq(block_open(&start, block(), size, &error), 0);
 	for (;;) {
-		int n = block_walk(&start, packet, 4, &after, &error);
+		int n = walk(&start, packet, 4, &after, &error);
 
 		for (int i = 0; i < n; i++) {
 			struct block_cursor cursor = start;
 
 			block_seek(&cursor, (const uint8_t *)packet[i].link - BLOCK_LINK_OFFSET);
 			ck_assert_uint_eq(cursor.left, start.left - (unsigned)i);
-			ck_assert(i + 1 == n || cursor.frame + cursor.room == start.frame + start.room);
-			ck_assert_int_eq(block_walk(&cursor, &again, 1, &end, &error), 1);
+			ck_assert_int_eq(cursor.room, memory + block()->hdr.bh1.blk_len - cursor.frame);
+			ck_assert_int_eq(walk(&cursor, &again, 1, &behind, &error), 1);
 			ck_assert_ptr_eq(again.data, packet[i].data);
 			ck_assert_ptr_eq(again.link, packet[i].link);
 		}
@@ -343,6 +343,95 @@ START_TEST(test_seek_to_every_packet_of_every_burst)
 			break;
 		start = after;
 	}
+}
+END_TEST
+
+/* A place that the walk does not come by: it ends, and inside the block. */
+START_TEST(test_seek_to_nowhere)
+{
+	struct block_cursor cursor;
+
+	build_block(9, 8);
+	header_of(5)->tp_next_offset = 4;
+	ck_assert_int_eq(block_open(&cursor, block(), size, &error), 0);
+	block_seek(&cursor, memory + 1);
+	ck_assert_uint_eq(cursor.left, 3);
+}
+END_TEST
+
+/* A ring of such a block, as far as the reader can tell: where it stands, and who owns the block. */
+
+static struct packet_ring ring_of_the_block(void)
+{
+	struct packet_ring ring;
+
+	packet_ring_init(&ring);
+	ring.map = memory;
+	ring.kind = &packet_ring_v3;
+	ring.block_size = ring.cell_size = size;
+	ring.cells = 1;
+	ring.cells_per_block = 1;
+	return ring;
+}
+
+START_TEST(test_ring_takes_and_gives_back)
+{
+	static struct netring_burst burst;
+	struct packet_ring ring = ring_of_the_block();
+
+	build_block(10, 8);
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, 4, &error), 4);
+	ck_assert_uint_eq(burst.block_sequence, 1);
+	packet_ring_give_back(&ring, &burst, 3);
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, 4, &error), 4);
+	ck_assert_uint_eq(burst.packet[0].time_sec, 1003);
+	packet_ring_give_back(&ring, &burst, 0);
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), 7);
+	ck_assert_uint_eq(burst.packet[0].time_sec, 1003);
+	packet_ring_give_back(&ring, &burst, 6);
+	ck_assert(block_is_ours(block()));
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), 1);
+	ck_assert_uint_eq(burst.packet[0].time_sec, 1009);
+	packet_ring_give_back(&ring, &burst, 1);
+	ck_assert(!block_is_ours(block()));
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), 0);
+	ck_assert_uint_eq(ring.delivered, 10);
+}
+END_TEST
+
+START_TEST(test_ring_takes_none)
+{
+	static struct netring_burst burst;
+	struct netring capture = { .ring = ring_of_the_block() };
+
+	build_block(3, 8);
+	ck_assert_int_eq(netring_take(&capture, &burst, 0, &error), 0);
+	ck_assert_int_eq(netring_take(&capture, &burst, 2, &error), 2);
+}
+END_TEST
+
+/* The block stays where it is: nothing behind it can be trusted, and every try says so. */
+START_TEST(test_ring_stops_at_a_corrupted_block)
+{
+	static struct netring_burst burst;
+	struct packet_ring ring = ring_of_the_block();
+
+	build_block(4, 8);
+	header_of(2)->tp_mac = 0;
+	ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), 2);
+	packet_ring_give_back(&ring, &burst, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		error.text[0] = '\0';
+		ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), -EBADMSG);
+		ck_assert_uint_eq(burst.count, 0);
+		ck_assert_ptr_eq(strstr(error.text, SENTENCE), error.text);
+	}
+	ck_assert(block_is_ours(block()));
+	ring = ring_of_the_block();
+	block()->hdr.bh1.blk_len = size + 1;
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(packet_ring_take(&ring, &burst, NETRING_BURST_MAX, &error), -EBADMSG);
+	ck_assert_uint_eq(ring.delivered, 0);
 }
 END_TEST
 
@@ -438,6 +527,23 @@ START_TEST(test_mac_and_snaplen_overflow)
 }
 END_TEST
 
+/* A block that is in use to its last byte, and a packet whose header would begin in the last ones. */
+START_TEST(test_header_across_the_end)
+{
+	for (uint32_t from_end = 0; from_end <= 200; from_end++) {
+		build_block(2, 8);
+		block()->hdr.bh1.blk_len = size;
+		memset(memory + size - 200, 0, 200);
+		header_of(0)->tp_next_offset = size - from_end - block()->hdr.bh1.offset_to_first_pkt;
+		walk_in_bursts();
+		build_block(1, 8);
+		block()->hdr.bh1.blk_len = size;
+		block()->hdr.bh1.offset_to_first_pkt = size - from_end;
+		walk_in_bursts();
+	}
+}
+END_TEST
+
 /* The cases that the issue names, with what must come out said plainly, without the model. */
 struct hostile {
 	const char *name;
@@ -505,10 +611,10 @@ START_TEST(test_hostile_blocks)
 	ret = block_open(&cursor, block(), size, &error);
 	ck_assert_msg(ret == bad->opens, "%s: block_open gives %d", bad->name, ret);
 	if (ret == 0) {
-		ret = block_walk(&cursor, packet, NETRING_BURST_MAX, &after, &error);
+		ret = walk(&cursor, packet, NETRING_BURST_MAX, &after, &error);
 		if (bad->sound) {
 			ck_assert_msg(ret == (int)bad->sound, "%s: %d packets", bad->name, ret);
-			ret = block_walk(&after, packet, NETRING_BURST_MAX, &cursor, &error);
+			ret = walk(&after, packet, NETRING_BURST_MAX, &cursor, &error);
 		}
 		ck_assert_msg(ret == -EBADMSG, "%s: then %d", bad->name, ret);
 	}
@@ -526,7 +632,7 @@ START_TEST(test_corrupted_sentence)
 	build_block(1, 8);
 	header_of(0)->tp_snaplen = 5000;
 	ck_assert_int_eq(block_open(&cursor, block(), size, &error), 0);
-	ck_assert_int_eq(block_walk(&cursor, &packet, 1, &after, &error), -EBADMSG);
+	ck_assert_int_eq(walk(&cursor, &packet, 1, &after, &error), -EBADMSG);
 	ck_assert_ptr_eq(strstr(error.text, SENTENCE " mac offset 86 + caplen 5000 > frame len 96 (kernel "), error.text);
 	ck_assert_ptr_nonnull(strstr(error.text, " version #"));
 	ck_assert_ptr_nonnull(strstr(error.text, ", machine "));
@@ -541,7 +647,7 @@ START_TEST(test_no_error_asked_for)
 	build_block(1, 8);
 	header_of(0)->tp_mac = 0;
 	ck_assert_int_eq(block_open(&cursor, block(), size, NULL), 0);
-	ck_assert_int_eq(block_walk(&cursor, &packet, 1, &after, NULL), -EBADMSG);
+	ck_assert_int_eq(walk(&cursor, &packet, 1, &after, NULL), -EBADMSG);
 	block()->hdr.bh1.blk_len = 0;
 	ck_assert_int_eq(block_open(&cursor, block(), size, NULL), -EBADMSG);
 }
@@ -717,11 +823,16 @@ static Suite *block_suite(void)
 	tcase_add_test(cases, test_sound_blocks_in_every_burst);
 	tcase_add_test(cases, test_no_room_asked_for);
 	tcase_add_test(cases, test_seek_to_every_packet_of_every_burst);
+	tcase_add_test(cases, test_seek_to_nowhere);
 	tcase_add_test(cases, test_larger_steps);
+	tcase_add_test(cases, test_ring_takes_and_gives_back);
+	tcase_add_test(cases, test_ring_takes_none);
+	tcase_add_test(cases, test_ring_stops_at_a_corrupted_block);
 	tcase_add_test(cases, test_block_changes_owner);
 	tcase_add_test(cases, test_block_header_fields);
 	tcase_add_test(cases, test_packet_header_fields);
 	tcase_add_test(cases, test_mac_and_snaplen_overflow);
+	tcase_add_test(cases, test_header_across_the_end);
 	tcase_add_loop_test(cases, test_hostile_blocks, 0, sizeof(hostile) / sizeof(*hostile));
 	tcase_add_test(cases, test_corrupted_sentence);
 	tcase_add_test(cases, test_no_error_asked_for);
