@@ -12,14 +12,10 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "inner-calls.h"
 
 /* Below 0x0600 a type field is a length, so no packet has this EtherType; and no kernel pseudo protocol does. */
 #define IDLE_PROTOCOL 0x05ff
-
-/* libpcap says so itself, before it asks the kernel anything. */
-#define NAME_TOO_LONG_FOR_ANY_DEVICE \
-	"a-name-too-long" \
-	"-for-any-device"
 
 static bool is_any(const pcap_t *p)
 {
@@ -46,33 +42,18 @@ static void set_options(struct inner *inner, const struct request *request)
 static int renew_inner(pcap_t *p)
 {
 	char text[PCAP_ERRBUF_SIZE];
-	struct inner *fresh = inner_pcap_create(p->device, text);
+	int eventfd;
+	struct inner *fresh = inner_create(p->device, &eventfd, text);
 
 	if (!fresh)
 		return handle_fail(p, "%s", text);
 	set_options(fresh, &p->request);
 	memcpy(inner_pcap_geterr(fresh), handle_errbuf(p), PCAP_ERRBUF_SIZE);
-	inner_pcap_close(p->inner);
+	inner_close_handle(p->inner, p->inner_eventfd);
 	p->inner = fresh;
+	p->inner_eventfd = eventfd;
 	p->spent = false;
 	return 0;
-}
-
-/*
- * Replaces an active inner handle by one whose activation failed: what is left of a handle when pcap_activate returns an error. (A fresh one would do as
- * well, but libpcap 1.10.3 loses a descriptor when a handle that was never activated is closed.)
- */
-static void retire_inner(pcap_t *p)
-{
-	char text[PCAP_ERRBUF_SIZE];
-	struct inner *failed = inner_pcap_create(NAME_TOO_LONG_FOR_ANY_DEVICE, text);
-
-	if (!failed)
-		return;
-	inner_pcap_activate(failed);
-	memcpy(inner_pcap_geterr(failed), handle_errbuf(p), PCAP_ERRBUF_SIZE);
-	inner_pcap_close(p->inner);
-	p->inner = failed;
 }
 
 /* NETRING_* over what the program asked for, for libpcap's handle too: it is idle or does it all. */
@@ -126,6 +107,7 @@ static int activate_delegated(pcap_t *p, const struct config *config, const char
 		return handle_fail(p, "%s: not captured through netring's ring: %s (NETRING_STRICT)", p->device, why);
 	log_write(&p->log, LOG_INFO, "%s: captured by libpcap itself: %s", p->device, why);
 	warn_of_unused(p, config);
+	p->inner_eventfd = -1;
 	return inner_pcap_activate(p->inner);
 }
 
@@ -154,7 +136,8 @@ static int activate_engine(pcap_t *p, const struct config *config)
 	int status, ret;
 
 	make_idle(p);
-	status = inner_pcap_activate(p->inner);
+	p->inner_eventfd = -1;
+	status = inner_activate_idle(p->inner);
 	if (status < 0)
 		return status;
 	if (!engine_supports(inner_pcap_datalink(p->inner), is_any(p))) {
@@ -165,7 +148,8 @@ static int activate_engine(pcap_t *p, const struct config *config)
 	}
 	ret = engine_open(p, config);
 	if (ret < 0) {
-		retire_inner(p);
+		/* Its sockets are of no use any more. If there is not even memory for another, it stays until the next try, or close. */
+		renew_inner(p);
 		return ret;
 	}
 	return status;
@@ -177,7 +161,7 @@ int pcap_activate(pcap_t *p)
 	const char *reason;
 	int status;
 
-	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. (A spent one may be active if it could not be retired.) */
+	/* Savefiles, dead handles, and handles that are active: libpcap knows what to say. (A spent one may be active if it could not be renewed.) */
 	if (!p->device || p->capture || (!p->spent && inner_pcap_datalink(p->inner) != PCAP_ERROR_NOT_ACTIVATED))
 		return inner_pcap_activate(p->inner);
 	if (p->spent && renew_inner(p) < 0)

@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "handle.h"
+#include "inner-calls.h"
 
 pcap_t *pcap_create(const char *device, char *errbuf)
 {
-	pcap_t *p = handle_wrap(inner_pcap_create(device, errbuf), errbuf);
+	int eventfd;
+	pcap_t *p = handle_wrap(inner_create(device, &eventfd, errbuf), errbuf);
 
 	if (!p)
 		return NULL;
+	p->inner_eventfd = eventfd;
 	p->device = strdup(device ? device : "any");
 	if (!p->device) {
 		snprintf(errbuf, PCAP_ERRBUF_SIZE, "malloc: Cannot allocate memory");

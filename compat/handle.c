@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Making and freeing a pcap_t, and what it says when something fails. */
 #include "handle.h"
+#include "inner-calls.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -50,6 +51,7 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 	}
 	p->ops = &delegated_ops;
 	p->inner = inner;
+	p->inner_eventfd = -1;
 	p->wake_fd = -1;
 	p->log = (struct log)LOG_INIT;
 	return p;
@@ -58,7 +60,7 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 void handle_free(pcap_t *p)
 {
 	engine_close(p);
-	inner_pcap_close(p->inner);
+	inner_close_handle(p->inner, p->inner_eventfd);
 	free(p->device);
 	pages_free(p, sizeof(*p));
 }

@@ -66,6 +66,7 @@ static inline void attention_clear(int *attention, enum attention why)
 struct pcap {
 	const struct handle_ops *ops;
 	struct inner *inner;
+	int inner_eventfd;		/* of an inner handle that has not been activated yet; see inner-calls.h */
 	char *device;			/* as given to pcap_create; NULL for savefiles and dead handles */
 	struct request request;
 	bool spent;			/* activate failed: inner cannot be used for another try */
