@@ -17,7 +17,9 @@
 #define IDLE_PROTOCOL 0x05ff
 
 /* libpcap says so itself, before it asks the kernel anything. */
-#define NAME_TOO_LONG_FOR_ANY_DEVICE "a-name-too-long"	"-for-any-device"
+#define NAME_TOO_LONG_FOR_ANY_DEVICE \
+	"a-name-too-long" \
+	"-for-any-device"
 
 static bool is_any(const pcap_t *p)
 {

@@ -15,20 +15,25 @@
 
 struct cooked_field {
 	uint32_t offset;
-	uint16_t size;		/* BPF_B, BPF_H, BPF_W: the load that reads all of it and nothing else */
+	uint16_t size; /* BPF_B, BPF_H, BPF_W: the load that reads all of it and nothing else */
 	uint32_t ancillary;
 };
 
 struct cooked_layout {
 	uint32_t length;
 	struct cooked_field field[3];
+	size_t fields;
 };
 
 static const struct cooked_layout sll_layout = {
-	SLL_HDR_LEN, { { 0, BPF_H, SKF_AD_PKTTYPE }, { 14, BPF_H, SKF_AD_PROTOCOL }, { 14, BPF_H, SKF_AD_PROTOCOL } }
+	.length = SLL_HDR_LEN,
+	.field = { { 0, BPF_H, SKF_AD_PKTTYPE }, { 14, BPF_H, SKF_AD_PROTOCOL } },
+	.fields = 2,
 };
 static const struct cooked_layout sll2_layout = {
-	SLL2_HDR_LEN, { { 0, BPF_H, SKF_AD_PROTOCOL }, { 4, BPF_W, SKF_AD_IFINDEX }, { 10, BPF_B, SKF_AD_PKTTYPE } }
+	.length = SLL2_HDR_LEN,
+	.field = { { 0, BPF_H, SKF_AD_PROTOCOL }, { 4, BPF_W, SKF_AD_IFINDEX }, { 10, BPF_B, SKF_AD_PKTTYPE } },
+	.fields = 3,
 };
 
 static const struct cooked_layout *cooked_layout(int linktype)
@@ -61,7 +66,7 @@ static bool translate(struct sock_filter *insn, const struct cooked_layout *layo
 	}
 	if (BPF_MODE(insn->code) != BPF_ABS)
 		return false;
-	for (size_t i = 0; i < sizeof(layout->field) / sizeof(*layout->field); i++)
+	for (size_t i = 0; i < layout->fields; i++)
 		if (insn->k == layout->field[i].offset && BPF_SIZE(insn->code) == layout->field[i].size) {
 			insn->k = (uint32_t)SKF_AD_OFF + layout->field[i].ancillary;
 			return true;

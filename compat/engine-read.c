@@ -38,7 +38,7 @@ static int vlan_offset(int linktype)
 {
 	switch (linktype) {
 	case DLT_EN10MB:
-	case DLT_DOCSIS:	/* Ethernet under another name */
+	case DLT_DOCSIS: /* Ethernet under another name */
 		return 2 * ETHER_ADDR_LEN;
 	case DLT_LINUX_SLL:
 		return SLL_HDR_LEN - 2;
@@ -155,7 +155,8 @@ static int hand_over_header(pcap_t *p, const struct reader *reader, struct tpack
 }
 
 /* The hot loop. Returns the packets that the program saw. `fraction` divides nanoseconds; a constant, so that this is compiled once for each. */
-static inline __attribute__((always_inline)) int hand_over_block(pcap_t *p, struct block_cursor *where, const struct reader *reader, uint32_t fraction)
+static inline __attribute__((always_inline)) int hand_over_block(pcap_t *p, struct block_cursor *where, const struct reader *reader,
+								 uint32_t fraction)
 {
 	struct block_cursor cursor = *where;
 	struct tpacket3_hdr *header;
@@ -219,7 +220,7 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 	cursor.left -= beyond;
 	*seen = handle_is_broken_off(p) ? 0 : hand_over_all(p, &cursor, reader);
 	if (p->resume != cursor.frame)
-		return FOUND_PACKETS;	/* a callback has read on by itself */
+		return FOUND_PACKETS; /* a callback has read on by itself */
 	p->resume = NULL;
 	if (*seen == 0 && cursor.left != 0 && !handle_is_broken_off(p))
 		ret = block_corrupted(&cursor, error);
@@ -298,7 +299,7 @@ static int wait_for_packets(pcap_t *p)
 		if (ret == WAIT_READY)
 			return 0;
 		if (p->nonblock)
-			return 0;	/* the flag stays, for the call that finds packets */
+			return 0; /* the flag stays, for the call that finds packets */
 		if (handle_is_broken_off(p))
 			return broken_off(p);
 	}

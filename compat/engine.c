@@ -231,7 +231,7 @@ static void engine_breakloop(pcap_t *p)
 
 	attention_set(&p->attention, ATTENTION_BREAK);
 	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0)
-		return;	/* the eventfd is full of wake-ups already */
+		return; /* the eventfd is full of wake-ups already */
 }
 
 static int engine_setdirection(pcap_t *p, pcap_direction_t direction)

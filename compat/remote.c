@@ -58,8 +58,8 @@ int pcap_remoteact_accept(const char *address, const char *port, const char *hos
 	return PCAP_ERROR;
 }
 
-int pcap_remoteact_accept_ex(const char *address, const char *port, const char *hosts, char *connecting_host, struct pcap_rmtauth *auth,
-			     int uses_ssl, char *errbuf)
+int pcap_remoteact_accept_ex(const char *address, const char *port, const char *hosts, char *connecting_host, struct pcap_rmtauth *auth, int uses_ssl,
+			     char *errbuf)
 {
 	(void)address, (void)port, (void)hosts, (void)connecting_host, (void)auth, (void)uses_ssl;
 	refuse(__func__, errbuf);

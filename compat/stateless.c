@@ -138,7 +138,7 @@ INNER(pcap_nametoportrange);
 INNER(pcap_nametoproto);
 INNER(pcap_nametoeproto);
 INNER(pcap_nametollc);
-bpf_u_int32 **inner_pcap_nametoaddr(const char *name);	/* deprecated */
+bpf_u_int32 **inner_pcap_nametoaddr(const char *name); /* deprecated */
 
 struct pcap_etherent *pcap_next_etherent(FILE *file)
 {

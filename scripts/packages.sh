@@ -14,7 +14,7 @@ PACKAGES_DEMO=(ethtool iproute2 tcpdump)
 
 # To test it, besides the programs in tests/clients/packages.txt.
 # shellcheck disable=SC2034
-PACKAGES_TEST=(check clang clang-format cppcheck libclang-rt-dev npm shellcheck strace valgrind)
+PACKAGES_TEST=(check clang clang-format cppcheck libclang-rt-dev mandoc npm shellcheck strace valgrind)
 
 package_installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

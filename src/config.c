@@ -48,6 +48,7 @@ static const char *const log_levels[] = { "off", "error", "warn", "info", "debug
 
 static const char as_the_program_asks[] = "as the program asks";
 
+/* clang-format off: tables. */
 const struct config_variable config_variables[CONFIG_COUNT] = {
 	[CONFIG_BACKEND] = {
 		.name = "NETRING_BACKEND", .type = CONFIG_TYPE_CHOICE, .words = backends, .initial = BACKEND_AUTO,
@@ -131,14 +132,14 @@ static const struct {
 	enum config_id id;
 	uint64_t value;
 } profile_values[] = {
-	{ 0, CONFIG_BLOCK_SIZE, 4 * MIB },   { 0, CONFIG_BLOCK_COUNT, 64 },  { 0, CONFIG_BLOCK_TIMEOUT_MS, 60 },
-	{ 1, CONFIG_BLOCK_SIZE, 4 * MIB },   { 1, CONFIG_BLOCK_COUNT, 256 }, { 1, CONFIG_BLOCK_TIMEOUT_MS, 60 },
-	{ 2, CONFIG_BLOCK_SIZE, 256 * KIB }, { 2, CONFIG_BLOCK_COUNT, 64 },  { 2, CONFIG_BLOCK_TIMEOUT_MS, 1 },
-	{ 2, CONFIG_BUSY_POLL_US, 50 },
-	{ 3, CONFIG_BLOCK_SIZE, MIB },       { 3, CONFIG_BLOCK_COUNT, 16 },  { 3, CONFIG_BLOCK_TIMEOUT_MS, 100 },
-	{ 4, CONFIG_BLOCK_SIZE, 4 * MIB },   { 4, CONFIG_BLOCK_COUNT, 64 },  { 4, CONFIG_BLOCK_TIMEOUT_MS, 60 },
-	{ 4, CONFIG_FRAME_SIZE, 64 * KIB },
+	{ 0, CONFIG_BLOCK_SIZE, 4 * MIB },   { 0, CONFIG_BLOCK_COUNT, 64 },	 { 0, CONFIG_BLOCK_TIMEOUT_MS, 60 },
+	{ 1, CONFIG_BLOCK_SIZE, 4 * MIB },   { 1, CONFIG_BLOCK_COUNT, 256 },	 { 1, CONFIG_BLOCK_TIMEOUT_MS, 60 },
+	{ 2, CONFIG_BLOCK_SIZE, 256 * KIB }, { 2, CONFIG_BLOCK_COUNT, 64 },	 { 2, CONFIG_BLOCK_TIMEOUT_MS, 1 },
+	{ 2, CONFIG_BUSY_POLL_US, 50 },	     { 3, CONFIG_BLOCK_SIZE, MIB },	 { 3, CONFIG_BLOCK_COUNT, 16 },
+	{ 3, CONFIG_BLOCK_TIMEOUT_MS, 100 }, { 4, CONFIG_BLOCK_SIZE, 4 * MIB },	 { 4, CONFIG_BLOCK_COUNT, 64 },
+	{ 4, CONFIG_BLOCK_TIMEOUT_MS, 60 },  { 4, CONFIG_FRAME_SIZE, 64 * KIB },
 };
+/* clang-format on */
 
 static uint64_t page_size(void)
 {
@@ -194,8 +195,9 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 	case CONFIG_TYPE_SIZE:
 		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
 			 format_size(variable->maximum, most, sizeof(most)),
-			 id == CONFIG_BLOCK_SIZE ? ", a multiple of the page size" :
-			 id == CONFIG_FRAME_SIZE ? ", a multiple of 16" : "");
+			 id == CONFIG_BLOCK_SIZE   ? ", a multiple of the page size"
+			 : id == CONFIG_FRAME_SIZE ? ", a multiple of 16"
+						   : "");
 		break;
 	case CONFIG_TYPE_BOOL:
 		snprintf(buffer, size, "0, 1, no, yes, false, true, off, on");
@@ -264,12 +266,12 @@ static int read_digits(const char *text, bool suffix_allowed, uint64_t *value)
 	if (at == text)
 		return -EINVAL;
 	if (suffix_allowed && *at) {
-		switch (*at++) {
-		case 'k': case 'K': shift = 10; break;
-		case 'm': case 'M': shift = 20; break;
-		case 'g': case 'G': shift = 30; break;
-		default: return -EINVAL;
-		}
+		static const char suffixes[] = "kmg";
+		const char *suffix = strchr(suffixes, tolower((unsigned char)*at++));
+
+		if (!suffix)
+			return -EINVAL;
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
 	}
 	if (*at)
 		return -EINVAL;
@@ -312,10 +314,11 @@ static int refuse(enum config_id id, const char *text, struct error *error)
 	for (size_t i = 0; variable->type == CONFIG_TYPE_CHOICE && variable->words[i]; i++)
 		nearest_offer(&nearest, variable->words[i]);
 	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, shown(text, value),
-			 variable->type == CONFIG_TYPE_NUMBER ? "a number, " :
-			 variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), " : "one of ",
-			 config_allowed(id, allowed, sizeof(allowed)),
-			 nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+			 variable->type == CONFIG_TYPE_NUMBER ? "a number, "
+			 : variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), "
+							      : "one of ",
+			 config_allowed(id, allowed, sizeof(allowed)), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
+			 nearest.best ? "?" : "");
 }
 
 static int read_value(enum config_id id, const char *text, uint64_t *value)
@@ -398,7 +401,8 @@ static int settle_ring_size(struct config *config, struct error *error)
 	if (!config_is_set(config, CONFIG_RING_SIZE) || !config_is_set(config, CONFIG_BLOCK_COUNT))
 		return 0;
 	if (config->source[CONFIG_RING_SIZE] == config->source[CONFIG_BLOCK_COUNT])
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: not allowed together with NETRING_BLOCK_COUNT=%" PRIu64
+		return error_set(error, EINVAL,
+				 "NETRING_RING_SIZE=%s: not allowed together with NETRING_BLOCK_COUNT=%" PRIu64
 				 ", each decides the size of the ring; set one of them",
 				 format_size(config->value[CONFIG_RING_SIZE], text, sizeof(text)), config->value[CONFIG_BLOCK_COUNT]);
 	unset(config, config->source[CONFIG_RING_SIZE] > config->source[CONFIG_BLOCK_COUNT] ? CONFIG_BLOCK_COUNT : CONFIG_RING_SIZE);
@@ -414,8 +418,9 @@ static int check_ring(const struct config *config, struct error *error)
 	if (!config_is_set(config, CONFIG_RING_SIZE)) {
 		if (count <= RING_MAX / block)
 			return 0;
-		return error_set(error, EINVAL, "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G",
-				 count, block_text);
+		return error_set(error, EINVAL,
+				 "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G", count,
+				 block_text);
 	}
 	/* What the program asks for is made to fit, never refused: it knows nothing of blocks. */
 	if (config->source[CONFIG_RING_SIZE] == CONFIG_FROM_PROGRAM)
@@ -423,10 +428,11 @@ static int check_ring(const struct config *config, struct error *error)
 	format_size(ring, ring_text, sizeof(ring_text));
 	/* A block size that nobody chose gives way to a smaller ring. */
 	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must not be smaller than a block, NETRING_BLOCK_SIZE=%s", ring_text, block_text);
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must not be smaller than a block, NETRING_BLOCK_SIZE=%s", ring_text,
+				 block_text);
 	if ((ring - 1) / block + 1 > BLOCKS_MAX)
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s",
-				 ring_text, BLOCKS_MAX, block_text);
+		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s", ring_text, BLOCKS_MAX,
+				 block_text);
 	return 0;
 }
 
@@ -441,7 +447,8 @@ static int check_frame(const struct config *config, struct error *error)
 	format_size(block, block_text, sizeof(block_text));
 	/* Name first what the user wrote. */
 	if (config->source[CONFIG_FRAME_SIZE] >= config->source[CONFIG_BLOCK_SIZE])
-		return error_set(error, EINVAL, "NETRING_FRAME_SIZE=%s: must not be larger than a block, NETRING_BLOCK_SIZE=%s", frame_text, block_text);
+		return error_set(error, EINVAL, "NETRING_FRAME_SIZE=%s: must not be larger than a block, NETRING_BLOCK_SIZE=%s", frame_text,
+				 block_text);
 	return error_set(error, EINVAL, "NETRING_BLOCK_SIZE=%s: must not be smaller than a frame, NETRING_FRAME_SIZE=%s", block_text, frame_text);
 }
 

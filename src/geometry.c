@@ -38,14 +38,13 @@ static int check(const struct netring_config *config, struct error *error)
 	if (config->block_count == 0)
 		return error_set(error, EINVAL, "block count 0: at least 1 block is needed");
 	if (config->block_size == 0 || config->block_size % page != 0 || config->block_size > INT32_MAX)
-		return error_set(error, EINVAL, "block size %u: it must be a multiple of the page size, %ld, and less than 2 GiB",
-				 config->block_size, page);
+		return error_set(error, EINVAL, "block size %u: it must be a multiple of the page size, %ld, and less than 2 GiB", config->block_size,
+				 page);
 	if (config->frame_size != 0 && (config->frame_size % TPACKET_ALIGNMENT != 0 || config->frame_size < FRAME_MIN))
-		return error_set(error, EINVAL, "frame size %u: it must be a multiple of %d and at least %zu", config->frame_size,
-				 TPACKET_ALIGNMENT, (size_t)FRAME_MIN);
+		return error_set(error, EINVAL, "frame size %u: it must be a multiple of %d and at least %zu", config->frame_size, TPACKET_ALIGNMENT,
+				 (size_t)FRAME_MIN);
 	if (config->frame_size > config->block_size)
-		return error_set(error, EINVAL, "frame size %u: it must not be larger than the block, %u", config->frame_size,
-				 config->block_size);
+		return error_set(error, EINVAL, "frame size %u: it must not be larger than the block, %u", config->frame_size, config->block_size);
 	return 0;
 }
 

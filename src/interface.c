@@ -38,7 +38,7 @@ static bool has_offload(int fd, const char *name, uint32_t command)
 	request_init(&request, name);
 	request.ifr_data = (void *)&value;
 	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
-		return false;	/* a driver without the question is one without the offload */
+		return false; /* a driver without the question is one without the offload */
 	return command == ETHTOOL_GFLAGS ? value.data & ETH_FLAG_LRO : value.data != 0;
 }
 

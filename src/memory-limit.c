@@ -17,7 +17,7 @@
 /* A cgroup version's names: where its tree is mounted, the limit and the use. */
 struct cgroup_files {
 	const char *root, *limit, *usage;
-	const char *cache;	/* the line of memory.stat with what is counted as used but gives way at once: file pages not in active use */
+	const char *cache; /* the line of memory.stat with what is counted as used but gives way at once: file pages not in active use */
 };
 
 static const struct cgroup_files cgroup_v1 = { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "\ntotal_inactive_file " };
@@ -46,7 +46,7 @@ static bool read_number(const char *root, const char *group, const char *name, u
 	if ((size_t)snprintf(path, sizeof(path), "%s%s/%s", root, group, name) >= sizeof(path) || !read_file(path, buffer, sizeof(buffer)))
 		return false;
 	*number = strtoull(buffer, &end, 10);
-	return end != buffer;	/* "max" is no number: no limit */
+	return end != buffer; /* "max" is no number: no limit */
 }
 
 static uint64_t group_cache(const struct cgroup_files *files, const char *group)

@@ -16,10 +16,8 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-	[NETRING_PROFILE_DEFAULT] = { 4 << 20, 64, 60, 0, 0 },
-	[NETRING_PROFILE_HIGH_THROUGHPUT] = { 4 << 20, 256, 60, 0, 0 },
-	[NETRING_PROFILE_LOW_LATENCY] = { 256 << 10, 64, 1, 0, 50 },
-	[NETRING_PROFILE_LOW_MEMORY] = { 1 << 20, 16, 100, 0, 0 },
+	[NETRING_PROFILE_DEFAULT] = { 4 << 20, 64, 60, 0, 0 },	     [NETRING_PROFILE_HIGH_THROUGHPUT] = { 4 << 20, 256, 60, 0, 0 },
+	[NETRING_PROFILE_LOW_LATENCY] = { 256 << 10, 64, 1, 0, 50 }, [NETRING_PROFILE_LOW_MEMORY] = { 1 << 20, 16, 100, 0, 0 },
 	[NETRING_PROFILE_JUMBO] = { 4 << 20, 64, 60, 65536, 0 },
 };
 

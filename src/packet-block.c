@@ -18,8 +18,8 @@ int corrupted_frame(struct error *error, uint32_t mac, uint32_t captured_len, ui
 	memset(&host, 0, sizeof(host));
 	uname(&host);
 	return error_set(error, EBADMSG,
-			 "corrupted frame on kernel ring mac offset %u + caplen %u > frame len %d (kernel %.32s version %s, machine %.16s)",
-			 mac, captured_len, (int)room, host.release, host.version, host.machine);
+			 "corrupted frame on kernel ring mac offset %u + caplen %u > frame len %d (kernel %.32s version %s, machine %.16s)", mac,
+			 captured_len, (int)room, host.release, host.version, host.machine);
 }
 
 int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct error *error)
@@ -27,11 +27,9 @@ int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, ui
 	const struct tpacket_hdr_v1 *header = &block->hdr.bh1;
 	uint32_t first = header->offset_to_first_pkt, used = header->blk_len;
 
-	if (header->num_pkts != 0 &&
-	    (used > size || first < sizeof(*block) || first % 8 != 0 || first > used || used - first < BLOCK_FRAME_MIN))
-		return error_set(error, EBADMSG,
-				 "corrupted frame on kernel ring: block of %u bytes says %u packets from offset %u in %u bytes",
-				 size, header->num_pkts, first, used);
+	if (header->num_pkts != 0 && (used > size || first < sizeof(*block) || first % 8 != 0 || first > used || used - first < BLOCK_FRAME_MIN))
+		return error_set(error, EBADMSG, "corrupted frame on kernel ring: block of %u bytes says %u packets from offset %u in %u bytes", size,
+				 header->num_pkts, first, used);
 	cursor->frame = (uint8_t *)block + first;
 	cursor->room = (int64_t)used - first;
 	cursor->left = header->num_pkts;

@@ -120,9 +120,9 @@ static int put_in_force(struct packet_ring *ring, const struct sock_filter *prog
 
 	if (ret < 0)
 		return ret;
-	if (length && ring->snaplen)
+	if (copy && ring->snaplen)
 		length = cap_returns(copy, length, ring->snaplen);
-	if (length) {
+	if (copy) {
 		ret = attach(ring, copy, length);
 		if (ret < 0)
 			ret = fall_back(ring, length, -ret, error);

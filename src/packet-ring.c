@@ -24,7 +24,7 @@
 #include "packet-filter.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
-#define PACKET_IGNORE_OUTGOING 23	/* Linux 4.20 */
+#define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
 
 /* Room for one VLAN tag that the reader may put back. */
@@ -88,7 +88,7 @@ static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp 
 	case NETRING_TIMESTAMP_ADAPTER_UNSYNCED:
 		return set_number(ring, PACKET_TIMESTAMP, SOF_TIMESTAMPING_RAW_HARDWARE, "PACKET_TIMESTAMP", error);
 	default:
-		return 0;	/* what the kernel does by itself */
+		return 0; /* what the kernel does by itself */
 	}
 }
 
@@ -145,8 +145,7 @@ static int request_ring(const struct packet_ring *ring, const struct netring_con
 	return setsockopt(ring->fd, SOL_PACKET, PACKET_RX_RING, &request, size) < 0 ? -errno : 0;
 }
 
-static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit,
-			 struct error *error)
+static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit, struct error *error)
 {
 	const char *why = "the kernel could not allocate more";
 

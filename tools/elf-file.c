@@ -79,8 +79,8 @@ const char *elf_describe_machine(const struct elf *elf, char *buffer, size_t siz
 		uint16_t machine;
 		const char *name;
 	} names[] = {
-		{ EM_386, "i386" }, { EM_X86_64, "x86-64" }, { EM_ARM, "ARM" }, { EM_AARCH64, "AArch64" }, { EM_RISCV, "RISC-V" },
-		{ EM_PPC64, "PowerPC64" }, { EM_S390, "S/390" }, { EM_MIPS, "MIPS" },
+		{ EM_386, "i386" },	{ EM_X86_64, "x86-64" },   { EM_ARM, "ARM" },	 { EM_AARCH64, "AArch64" },
+		{ EM_RISCV, "RISC-V" }, { EM_PPC64, "PowerPC64" }, { EM_S390, "S/390" }, { EM_MIPS, "MIPS" },
 	};
 	const char *bits = elf->image[EI_CLASS] == ELFCLASS64 ? "64-bit" : "32-bit";
 
@@ -181,8 +181,7 @@ static const char *dynamic_string(const struct elf *elf, int64_t tag, size_t ind
 {
 	uint64_t offset, table, table_size;
 
-	if (!dynamic_entry(elf, tag, index, &offset) || !dynamic_entry(elf, DT_STRTAB, 0, &table) ||
-	    !dynamic_entry(elf, DT_STRSZ, 0, &table_size))
+	if (!dynamic_entry(elf, tag, index, &offset) || !dynamic_entry(elf, DT_STRTAB, 0, &table) || !dynamic_entry(elf, DT_STRSZ, 0, &table_size))
 		return NULL;
 	table = file_offset(elf, table);
 	if (table_size > elf->size || offset >= table_size)

@@ -145,8 +145,7 @@ static bool find_library(const struct elf *loader, const char *loader_path, cons
 	if (strchr(name, '/'))
 		return (size_t)snprintf(path, size, "%s", name) < size && is_usable(loader, path);
 	return find_in_folders(loader, loader_path, elf_run_path(loader), name, path, size) ||
-	       find_in_folders(loader, loader_path, getenv("LD_LIBRARY_PATH"), name, path, size) ||
-	       find_in_cache(loader, name, path, size) ||
+	       find_in_folders(loader, loader_path, getenv("LD_LIBRARY_PATH"), name, path, size) || find_in_cache(loader, name, path, size) ||
 	       find_in_folders(loader, loader_path, "/lib64:/usr/lib64:/lib:/usr/lib", name, path, size);
 }
 

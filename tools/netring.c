@@ -71,8 +71,8 @@ int shim_find(struct shim *shim, const char *folder, struct error *error)
 		return error_errno(error, errno, "cannot use the library folder %s", folder);
 	/* The loader splits its lists at these, and knows no way to quote them. */
 	if (strpbrk(resolved, ":; \t\n"))
-		return error_set(error, EINVAL, "cannot use the library folder %s: a colon, semicolon or blank in its path would end it in LD_PRELOAD",
-				 resolved);
+		return error_set(error, EINVAL,
+				 "cannot use the library folder %s: a colon, semicolon or blank in its path would end it in LD_PRELOAD", resolved);
 	snprintf(shim->folder, sizeof(shim->folder), "%s", resolved);
 	snprintf(shim->library, sizeof(shim->library), "%s/%s", resolved, NETRING_PCAP_SONAME);
 	if (access(shim->library, R_OK) != 0)

@@ -29,8 +29,7 @@ static const char *const starters[] = {
 	/* launchers */
 	"chroot", "chrt", "dumb-init", "env", "find", "flock", "gdb", "ionice", "ip", "ltrace", "nice", "nohup", "nsenter", "numactl", "parallel",
 	"perf", "prlimit", "runuser", "screen", "script", "setarch", "setpriv", "setsid", "start-stop-daemon", "stdbuf", "strace", "su", "taskset",
-	"time", "timeout", "tini", "tmux", "unshare", "valgrind", "watch", "xargs",
-	NULL
+	"time", "timeout", "tini", "tmux", "unshare", "valgrind", "watch", "xargs", NULL
 };
 
 /* These capture through a helper beside them. */
@@ -140,11 +139,15 @@ static int check_secure(const char *path, const char *whose, struct error *error
 	case SECURE_EXEC_NO:
 		return 0;
 	case SECURE_EXEC_SET_ID:
-		return error_set(error, EINVAL, "%s%s is set-uid or set-gid, and for such programs the loader ignores LD_PRELOAD; "
-				 "start netring run as the user that it changes to", whose, path);
+		return error_set(error, EINVAL,
+				 "%s%s is set-uid or set-gid, and for such programs the loader ignores LD_PRELOAD; "
+				 "start netring run as the user that it changes to",
+				 whose, path);
 	case SECURE_EXEC_CAPABILITIES:
-		return error_set(error, EINVAL, "%s%s has file capabilities, and for such programs the loader ignores LD_PRELOAD unless root starts them; "
-				 "start netring run as root, or a copy of the program without them under setpriv --ambient-caps", whose, path);
+		return error_set(error, EINVAL,
+				 "%s%s has file capabilities, and for such programs the loader ignores LD_PRELOAD unless root starts them; "
+				 "start netring run as root, or a copy of the program without them under setpriv --ambient-caps",
+				 whose, path);
 	case SECURE_EXEC_PROCESS:
 		return error_set(error, EINVAL, "real and effective ids of this process differ, and then the loader ignores LD_PRELOAD");
 	}
@@ -190,7 +193,7 @@ static int check_machine(const char *path, const struct elf *elf, const struct e
 /* What is known of one program. 0 only if it captures and netring gets into it. */
 struct finding {
 	bool is_elf;
-	bool captures;		/* needs or opens a libpcap.so */
+	bool captures; /* needs or opens a libpcap.so */
 	int result;
 };
 

@@ -35,7 +35,7 @@ static const struct command_text text = {
 struct request {
 	const char *folder;
 	bool force;
-	const char *values[CONFIG_COUNT];	/* of -o and -p; NULL: not given */
+	const char *values[CONFIG_COUNT]; /* of -o and -p; NULL: not given */
 };
 
 static int refuse(const struct error *error, const char *hint)

@@ -16,7 +16,7 @@ start_bettercap() {
 
 sniffed() {
 	start_bettercap "set net.sniff.verbose true; set net.sniff.filter udp or tcp; set net.sniff.output $PWD/out.pcap; net.sniff on"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send http:3 dns:5 small:20 end
 	wait_for 30 has_line out 'discard'
 	packets --live out.pcap

@@ -319,17 +319,19 @@ peer_packets() { # COUNT
 }
 
 # Is a packet socket bound on INTERFACE ("*" for any) with a real protocol, and
-# with a filter that lets something through if one is wanted? netring's idle
-# handles carry another protocol, so they do not match "*:".
-capturing() { # INTERFACE [filtered]
+# with a filter that lets something through if one is wanted? "expression" wants a
+# program of more than one instruction: the snapshot length alone is one instruction
+# on netring, before the program has set a filter. netring's idle handles carry
+# another protocol, so they do not match "*:".
+capturing() { # INTERFACE [filtered|expression]
 	ip netns exec "$cap_ns" ss -H -0 -b 2>/dev/null | awk -v name="*:$1" -v filtered="${2:-}" '
 		/^p_/ { mine = ($4 == name || $5 == name); if (mine && filtered == "") found = 1 }
-		/bpf filter/ && mine && !/bpf filter \(1\): *0x06 0 0 0,/ { found = 1 }
+		/bpf filter/ && mine && !(filtered == "expression" ? /bpf filter \(1\)/ : /bpf filter \(1\): *0x06 0 0 0,/) { found = 1 }
 		END { exit !found }'
 }
 
 # The packet socket is there (and the filter): note which library it came from.
-wait_capturing() { # INTERFACE [filtered]
+wait_capturing() { # INTERFACE [filtered|expression]
 	wait_for 20 captures_or_ended "$@"
 	capturing "$@" || fail "the program has ended instead of capturing"
 	note_library

@@ -9,7 +9,7 @@ perl -MNet::Pcap -e 1 2>/dev/null || cannot_run "no Net::Pcap for perl"
 
 captured() { # WAY
 	start perl "$here/net-pcap.pl" "$1"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send mix small:30
 	finish
 	cat out err

@@ -15,7 +15,7 @@ matched() { # COUNT NGREP_ARG... -- TRAFFIC...
 	done
 	shift
 	start ngrep -l -d cap0 -n "$count" "${args[@]}"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send "$@"
 	finish
 	cat out err
@@ -23,7 +23,7 @@ matched() { # COUNT NGREP_ARG... -- TRAFFIC...
 
 wrote() {
 	start ngrep -q -d cap0 -n 12 -O out.pcap small udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:12
 	finish
 	cat out err
@@ -32,7 +32,7 @@ wrote() {
 
 interrupted() { # REGEXP TRAFFIC...
 	start ngrep -l -d cap0 "$1"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	shift
 	send "$@" end
 	wait_for 20 has_line out the-end-0

@@ -17,7 +17,7 @@ export NODE_PATH=$work/npm/node_modules
 
 captured() { # FILTER COUNT
 	start node "$here/npm-cap.js" capture "$@"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send mix
 	finish
 	cat out err

@@ -9,7 +9,7 @@ set_up p0f
 
 fingerprinted() { # P0F_ARG...
 	start p0f -i cap0 -o p0f.log "$@"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send http:2
 	wait_for 20 log_complete
 	stop INT

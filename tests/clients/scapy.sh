@@ -10,7 +10,7 @@ set_up tcpdump
 
 sniffed() { # FILTER
 	start "$python" "$here/scapy-client.py" sniff "$1"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send mix end
 	finish
 	cat out err
