@@ -87,28 +87,38 @@ static int load_config(pcap_t *p, struct config *config)
 	if (ret == 0) {
 		log_close(&p->log);
 		ret = log_open(&p->log, (enum log_level)config->value[CONFIG_LOG], config->text[CONFIG_LOG_FILE], &error);
+		if (ret < 0)
+			return handle_fail(p, "NETRING_LOG_FILE: %s", error.text);
 	}
 	if (ret == 0)
 		ret = config_check_names(&p->log, config->value[CONFIG_STRICT], &error);
 	return ret < 0 ? handle_fail(p, "%s", error.text) : 0;
 }
 
-/* Settings of the ring mean nothing to libpcap's own capture; whoever set one is told. */
-static void warn_of_unused(pcap_t *p, const struct config *config)
+static void warn_of_unused(pcap_t *p, const struct config *config, enum config_id first, enum config_id last, const char *why)
 {
-	for (enum config_id id = CONFIG_BLOCK_SIZE; id <= CONFIG_LOCK_MEMORY; id++)
-		if (config->source[id] > CONFIG_FROM_PROGRAM)
-			log_write(&p->log, LOG_WARN, "%s: captured by libpcap itself; %s has no effect", p->device, config_variables[id].name);
+	for (enum config_id id = first; id <= last; id++)
+		if (config->source[id] > CONFIG_FROM_PROFILE)
+			log_write(&p->log, LOG_WARN, "%s: %s; %s has no effect", p->device, why, config_variables[id].name);
 }
 
-static int activate_delegated(pcap_t *p, const struct config *config, const char *why)
+/*
+ * The whole capture is libpcap's. Where the engine could be expected to do it, that is a fallback, which level and NETRING_STRICT treat as such; the
+ * settings of the ring then mean nothing, and whoever made one is told.
+ */
+static int activate_delegated(pcap_t *p, const struct config *config, enum log_level level, const char *why)
 {
-	if (config->value[CONFIG_STRICT] && config->value[CONFIG_BACKEND] == BACKEND_PACKET)
+	int status;
+
+	if (config->value[CONFIG_STRICT] && level == LOG_WARN)
 		return handle_fail(p, "%s: not captured through netring's ring: %s (NETRING_STRICT)", p->device, why);
-	log_write(&p->log, LOG_INFO, "%s: captured by libpcap itself: %s", p->device, why);
-	warn_of_unused(p, config);
 	p->inner_eventfd = -1;
-	return inner_pcap_activate(p->inner);
+	status = inner_pcap_activate(p->inner);
+	if (status >= 0) {
+		log_write(&p->log, level, "%s: captured by libpcap itself: %s", p->device, why);
+		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_LOCK_MEMORY, "captured by libpcap itself");
+	}
+	return status;
 }
 
 static void make_idle(pcap_t *p)
@@ -144,7 +154,7 @@ static int activate_engine(pcap_t *p, const struct config *config)
 		if (renew_inner(p) < 0)
 			return PCAP_ERROR;
 		apply_overrides(p, config);
-		return activate_delegated(p, config, "its link type needs libpcap's own code");
+		return activate_delegated(p, config, LOG_WARN, "its link type needs libpcap's own code");
 	}
 	ret = engine_open(p, config);
 	if (ret < 0) {
@@ -152,6 +162,8 @@ static int activate_engine(pcap_t *p, const struct config *config)
 		renew_inner(p);
 		return ret;
 	}
+	if (p->request.immediate)
+		warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_FILL_RXHASH, "immediate mode");
 	return status;
 }
 
@@ -172,7 +184,10 @@ int pcap_activate(pcap_t *p)
 	if (apply_timestamp(p, &config) < 0)
 		return PCAP_ERROR;
 	reason = reason_to_delegate(p, &config);
-	status = reason ? activate_delegated(p, &config, reason) : activate_engine(p, &config);
+	if (reason)
+		status = activate_delegated(p, &config, p->request.rfmon ? LOG_WARN : LOG_INFO, reason);
+	else
+		status = activate_engine(p, &config);
 	p->spent = status < 0;
 	return status;
 }

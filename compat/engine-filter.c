@@ -109,6 +109,19 @@ static int split(pcap_t *p, const struct bpf_program *program, struct sock_filte
 	return 0;
 }
 
+/* A fallback like any other: said once, or refused. */
+static int report_here(pcap_t *p, struct sock_filter *here)
+{
+	const char *text = "any: the kernel cannot filter by what the program looks at in the cooked header";
+
+	if (p->strict) {
+		free(here);
+		return handle_fail(p, "%s (NETRING_STRICT)", text);
+	}
+	log_write(&p->log, LOG_WARN, "%s; it is filtered in user space", text);
+	return 0;
+}
+
 int engine_setfilter(pcap_t *p, struct bpf_program *program)
 {
 	struct sock_filter *kernel, *here;
@@ -119,7 +132,7 @@ int engine_setfilter(pcap_t *p, struct bpf_program *program)
 		return handle_fail(p, "setfilter: No filter specified");
 	if (!inner_bpf_validate(program->bf_insns, (int)program->bf_len))
 		return handle_fail(p, "BPF program is not valid");
-	if (split(p, program, &kernel, &here) < 0)
+	if (split(p, program, &kernel, &here) < 0 || (here && report_here(p, here) < 0))
 		return PCAP_ERROR;
 	ret = netring_set_filter(p->capture, kernel, kernel ? program->bf_len : 0, &error);
 	free(kernel);

@@ -235,11 +235,13 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 	int ret;
 
 	netring_give_back(p->capture, &p->burst, p->used);
-	ret = netring_take(p->capture, &p->burst, max < NETRING_BURST_MAX ? (unsigned)max : NETRING_BURST_MAX, error);
+	ret = capture_take(p->capture, &p->burst, max < NETRING_BURST_MAX ? (unsigned)max : NETRING_BURST_MAX, error);
 	p->used = 0;
+	*seen = 0;
+	if (ret == -EAGAIN)
+		return FOUND_PACKETS;
 	if (ret <= 0)
 		return ret;
-	*seen = 0;
 	/* libpcap looks at the flag before each packet with TPACKET_V3, and behind it with V2. */
 	if (handle_is_broken_off(p) && p->request.immediate)
 		max = 1;
@@ -257,9 +259,10 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
 	bool inside = p->resume != NULL;
-	struct error error = { "" };
+	struct error error;
 	int ret;
 
+	error.text[0] = '\0';
 	if (inside)
 		capture_return_at(p->capture, p->resume);
 	p->resume = NULL;
@@ -287,8 +290,9 @@ static int broken_off(pcap_t *p)
 /* Sleeps until there may be packets (0), or looks once if the handle does not block. */
 static int wait_for_packets(pcap_t *p)
 {
-	struct error error = { "" };
+	struct error error;
 
+	error.text[0] = '\0';
 	for (;;) {
 		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->attention, &error);
 

@@ -60,7 +60,7 @@ static enum netring_timestamp timestamp(const pcap_t *p, const struct config *co
 	}
 }
 
-/* Was the ring's size said by somebody, or is it the default? A size that was said is not cut to an eighth of the memory. */
+/* A size in the environment is meant as it stands, and not cut to an eighth of the memory. */
 static bool size_is_default(const struct config *config)
 {
 	return config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && config->source[CONFIG_BLOCK_COUNT] < CONFIG_FROM_ENVIRONMENT &&
@@ -75,6 +75,7 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 	ring->block_size = (uint32_t)config->value[CONFIG_BLOCK_SIZE];
 	ring->block_count = (uint32_t)config->value[CONFIG_BLOCK_COUNT];
 	ring->limit_memory = size_is_default(config);
+	ring->minimum_bytes = asked;
 	if (config_is_set(config, CONFIG_RING_SIZE))
 		total = config->value[CONFIG_RING_SIZE];
 	else if (ring->limit_memory && asked > (uint64_t)ring->block_size * ring->block_count)
@@ -99,14 +100,15 @@ static uint32_t kernel_snaplen(int snaplen)
 	return snaplen > ETHER_HDR_LEN ? (uint32_t)snaplen : ETHER_HDR_LEN;
 }
 
-static void ring_config(pcap_t *p, const struct config *config, bool host_stamps, struct netring_config *ring)
+static void ring_config(pcap_t *p, const struct config *config, struct netring_config *ring)
 {
 	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
 	set_size(p, config, ring);
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
-	ring->snaplen = kernel_snaplen(p->snaplen);
+	/* Only the slots of immediate mode are cut to it: filters look at whole packets, also when they run here, and the packet is cut afterwards. */
+	ring->snaplen = p->request.immediate ? kernel_snaplen(p->snaplen) : 0;
 	ring->busy_poll_us = (uint32_t)config->value[CONFIG_BUSY_POLL_US];
 	ring->protocol = (uint16_t)p->request.protocol;
 	ring->immediate = p->request.immediate != 0;
@@ -114,7 +116,8 @@ static void ring_config(pcap_t *p, const struct config *config, bool host_stamps
 	ring->fill_rxhash = config->value[CONFIG_FILL_RXHASH];
 	ring->strict = config->value[CONFIG_STRICT];
 	ring->reserve = ring->interface ? 0 : COOKED_RESERVE;
-	ring->timestamp = host_stamps ? NETRING_TIMESTAMP_HOST : timestamp(p, config);
+	ring->timestamp = timestamp(p, config);
+	ring->lock_memory = config->value[CONFIG_LOCK_MEMORY];
 }
 
 static int open_wake_fd(pcap_t *p)
@@ -190,7 +193,9 @@ int engine_open(pcap_t *p, const struct config *config)
 	p->nanoseconds = p->request.tstamp_precision == PCAP_TSTAMP_PRECISION_NANO;
 	p->direction = PCAP_D_INOUT;
 	p->loopback_ifindex = (int)if_nametoindex("lo");
-	ring_config(p, config, false, &ring);
+	p->is_loopback = strcmp(p->device, "lo") == 0;
+	p->strict = config->value[CONFIG_STRICT];
+	ring_config(p, config, &ring);
 	ret = capture_open(&p->capture, &ring, &p->log, &error);
 	if (ret < 0)
 		return handle_engine_error(p, ret, &error);
@@ -221,8 +226,8 @@ void engine_close(pcap_t *p)
 
 void engine_choose_dress(pcap_t *p)
 {
-	p->dressed = p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2 || p->direction != PCAP_D_INOUT ||
-		     p->loopback_ifindex == (int)if_nametoindex(p->device);
+	p->dressed = p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2 || p->direction != PCAP_D_INOUT || p->is_loopback;
+	attention_set(&p->attention, ATTENTION_CHANGED);
 }
 
 static void engine_breakloop(pcap_t *p)

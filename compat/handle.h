@@ -81,6 +81,8 @@ struct pcap {
 	int snaplen;
 	int linktype;
 	pcap_direction_t direction;
+	bool is_loopback;		/* the device is */
+	bool strict;			/* NETRING_STRICT */
 	int loopback_ifindex;		/* outgoing packets of it are second copies */
 	bool dressed;			/* packets need more than a header: a cooked link header, a look at their direction, a filter here */
 	struct sock_filter *cooked_filter;	/* looks at the cooked header where the kernel cannot; NULL: none */

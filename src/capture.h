@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a struct netring is made of, and the two calls that the pcap face needs beyond netring.h. */
+/* What a struct netring is made of, and what the pcap face needs of it beyond netring.h. */
 #ifndef NETRING_CAPTURE_H
 #define NETRING_CAPTURE_H
 
@@ -7,11 +7,14 @@
 
 struct netring {
 	struct packet_ring ring;
-	bool out;		/* a burst has been taken and not given back */
+	unsigned out;		/* packets of the burst that has been taken and not given back */
 };
 
 /* As netring_open, with a log whose descriptor must outlive the capture. */
 int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct error *error);
+
+/* As netring_take, but one burst's worth: -EAGAIN if the filter has taken all of it out, so that a reader may look up between bursts. */
+int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct error *error);
 
 /* As packet_wait. */
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error);

@@ -12,17 +12,51 @@
 /* Below PIPE_BUF, so that a line stays whole on a pipe too. */
 #define LINE_MAX_BYTES 1024
 
+/* A descriptor that is none: there is nowhere to write to. */
+#define NOWHERE (-2)
+
 static const char *const level_names[] = { "off", "error", "warn", "info", "debug" };
+
+/* The program's arguments, each NUL-terminated, and one NUL more. False if they cannot be read. */
+static bool read_arguments(char *arguments, size_t size)
+{
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, arguments, size - 2);
+	close(fd);
+	if (length <= 0)
+		return false;
+	arguments[length] = arguments[length + 1] = '\0';
+	return true;
+}
+
+/* dumpcap -Z reports to Wireshark or tshark on stderr, in binary. A line of ours in between would end the capture. */
+static bool stderr_is_taken(void)
+{
+	char arguments[4096], *argument;
+
+	if (strcmp(program_invocation_short_name, "dumpcap") != 0 || !read_arguments(arguments, sizeof(arguments)))
+		return false;
+	for (argument = arguments; *argument; argument += strlen(argument) + 1)
+		if (strcmp(argument, "-Z") == 0)
+			return true;
+	return false;
+}
 
 int log_open(struct log *log, enum log_level level, const char *path, struct error *error)
 {
-	int fd = -1;
+	int fd;
 
 	*log = (struct log)LOG_INIT;
 	if (path && *path) {
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 		if (fd < 0)
 			return error_errno(error, errno, "cannot open the log file %s", path);
+	} else {
+		fd = stderr_is_taken() ? NOWHERE : -1;
 	}
 	log->level = level;
 	log->fd = fd;
@@ -59,7 +93,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
 	size_t length;
 	ssize_t written;
 
-	if (level > log->level || level <= LOG_OFF)
+	if (level > log->level || level <= LOG_OFF || log->fd == NOWHERE)
 		return;
 	va_start(arguments, format);
 	length = format_line(line, sizeof(line), level, format, arguments);

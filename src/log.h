@@ -14,13 +14,13 @@ enum log_level { LOG_OFF, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log {
 	enum log_level level;
-	int fd;			/* -1: stderr */
+	int fd;			/* -1: stderr; -2: nowhere */
 };
 
 /* Closed state: level warn, stderr. */
 #define LOG_INIT { LOG_WARN, -1 }
 
-/* path NULL or "": stderr. Appends. Fails with the path in the text; log is then in the closed state. */
+/* path NULL or "": stderr, but nowhere if stderr is not for people: dumpcap under Wireshark. Appends. Fails with the path in the text; log is then in the closed state. */
 int log_open(struct log *log, enum log_level level, const char *path, struct error *error);
 void log_close(struct log *log);
 

@@ -23,7 +23,8 @@ static const struct shape shapes[] = {
 
 void netring_config_init(struct netring_config *config, enum netring_profile profile)
 {
-	const struct shape *shape = &shapes[profile];
+	bool known = (unsigned)profile < sizeof(shapes) / sizeof(*shapes);
+	const struct shape *shape = &shapes[known ? profile : NETRING_PROFILE_DEFAULT];
 
 	memset(config, 0, sizeof(*config));
 	config->size = sizeof(*config);
@@ -78,16 +79,29 @@ void netring_close(struct netring *capture)
 	pages_free(capture, sizeof(*capture));
 }
 
+int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct error *error)
+{
+	int ret;
+
+	if (unlikely(capture->out)) {
+		burst->count = capture->out;
+		netring_give_back(capture, burst, burst->count);
+	}
+	burst->count = 0;
+	if (max == 0)
+		return 0;
+	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
+	capture->out = burst->count;
+	return ret;
+}
+
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	int ret;
 
-	if (unlikely(capture->out))
-		netring_give_back(capture, burst, burst->count);
-	if (max == 0)
-		return 0;
-	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
-	capture->out = ret > 0;
+	do
+		ret = capture_take(capture, burst, max, error);
+	while (ret == -EAGAIN);
 	return ret;
 }
 
@@ -95,7 +109,8 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 {
 	if (!capture->out)
 		return;
-	capture->out = false;
+	burst->count = capture->out;
+	capture->out = 0;
 	packet_ring_give_back(&capture->ring, burst, used < burst->count ? used : burst->count);
 }
 

@@ -9,12 +9,13 @@
  *	struct netring_burst burst;
  *	struct netring_error error;
  *	struct netring *capture;
+ *	int ret;
  *
  *	netring_config_init(&config, NETRING_PROFILE_DEFAULT);
  *	config.interface = "eth0";
  *	if (netring_open(&capture, &config, &error) < 0)
  *		errx(1, "%s", error.text);
- *	while (netring_wait(capture, -1, &error) >= 0)
+ *	while ((ret = netring_wait(capture, -1, &error)) >= 0 || ret == -ENETDOWN)
  *		while (netring_take(capture, &burst, NETRING_BURST_MAX, &error) > 0) {
  *			for (unsigned i = 0; i < burst.count; i++)
  *				look_at(&burst.packet[i]);
@@ -77,10 +78,11 @@ struct netring_config {
 	bool immediate;			/* hand over each packet at once (TPACKET_V2) instead of block by block (V3) */
 	bool promiscuous;		/* for as long as the handle is open */
 	bool ignore_outgoing;
-	bool fill_rxhash;
+	bool fill_rxhash;		/* not in immediate mode: its headers have no place for it */
 	bool lock_memory;		/* mlock the handle; the ring itself is kernel memory and never swapped */
 	bool strict;			/* a ring smaller than asked for is an error */
 	bool limit_memory;		/* cut the ring to 1/8 of the memory that the process may still use */
+	uint64_t minimum_bytes;		/* but not to less than this */
 	uint8_t reserve;		/* bytes kept free in front of each packet; at least 4 (one VLAN tag) are always */
 	enum netring_timestamp timestamp;
 	const struct sock_filter *filter;	/* classic BPF, in force before the first packet; copied */
@@ -133,14 +135,14 @@ struct netring_burst {
 struct netring_stats {
 	uint64_t packets;		/* passed the filter in the kernel, drops included */
 	uint64_t drops;			/* of these, lost because the ring was full */
-	uint64_t freezes;		/* times the ring became full */
+	uint64_t freezes;		/* times the ring became full; not counted by the kernel in immediate mode, 0 there */
 	uint64_t delivered;		/* handed out in bursts and given back as used */
 	uint64_t rejected;		/* taken out here by a filter that the kernel refused, or that came after them */
 	uint64_t ring_bytes;		/* the ring's size as it is */
 	uint64_t ring_bytes_asked;	/* and as it was asked for */
 };
 
-/* Fills config from a profile; interface is NULL. */
+/* Fills config from a profile, an unknown one as NETRING_PROFILE_DEFAULT; interface is NULL. */
 void netring_config_init(struct netring_config *config, enum netring_profile profile);
 
 /*

@@ -137,7 +137,6 @@ static int put_in_force(struct packet_ring *ring, const struct sock_filter *prog
 	}
 	free(ring->filter);
 	ring->filter = copy;
-	ring->filter_length = length;
 	ring->filter_here = ret == 1;
 	return ret;
 }

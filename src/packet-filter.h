@@ -6,7 +6,7 @@
 #include "packet-ring.h"
 
 /*
- * Puts a program in force; length 0 means no filter. snaplen (0: none) is what is kept of each packet without a filter. Returns as netring_set_filter.
+ * Puts a program in force; length 0 means no filter, but for the ring's snaplen. Returns as netring_set_filter.
  */
 int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error);
 

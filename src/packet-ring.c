@@ -87,9 +87,10 @@ static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp 
 		return set_number(ring, PACKET_TIMESTAMP, SOF_TIMESTAMPING_SYS_HARDWARE, "PACKET_TIMESTAMP", error);
 	case NETRING_TIMESTAMP_ADAPTER_UNSYNCED:
 		return set_number(ring, PACKET_TIMESTAMP, SOF_TIMESTAMPING_RAW_HARDWARE, "PACKET_TIMESTAMP", error);
-	default:
+	case NETRING_TIMESTAMP_HOST:
 		return 0; /* what the kernel does by itself */
 	}
+	return error_set(error, EINVAL, "time stamps of type %d: there is no such type", (int)timestamp);
 }
 
 /* Everything that has to be said before there is a ring. */
@@ -149,8 +150,10 @@ static int report_shrink(const struct packet_ring *ring, const struct netring_co
 {
 	const char *why = "the kernel could not allocate more";
 
-	if (got >= ring->asked_length)
+	if (got >= ring->asked_length) {
+		log_write(&ring->log, LOG_INFO, "%s: the ring is %llu KiB", ring->interface, (unsigned long long)got >> 10);
 		return 0;
+	}
 	if (got + ring->block_size > limit)
 		why = "that is an eighth of the memory that the process may still use";
 	if (config->strict)
@@ -176,9 +179,20 @@ static int plan(struct geometry *geometry, const struct netring_config *config, 
 	return geometry_plan(geometry, &fitted, slot, limit, error);
 }
 
+/* Bytes that the ring may have. */
+static uint64_t memory_limit(const struct netring_config *config)
+{
+	uint64_t limit;
+
+	if (!config->limit_memory)
+		return UINT64_MAX;
+	limit = memory_available() / 8;
+	return limit > config->minimum_bytes ? limit : config->minimum_bytes;
+}
+
 static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct error *error)
 {
-	uint64_t limit = config->limit_memory ? memory_available() / 8 : UINT64_MAX;
+	uint64_t limit = memory_limit(config);
 	struct geometry geometry;
 	uint32_t slot, asked;
 	int ret = slot_size(ring, config, &slot, error);
@@ -276,21 +290,16 @@ static void count_rejected(struct packet_ring *ring, unsigned count)
 
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
 {
-	for (;;) {
-		int taken = ring->kind->take(ring, burst, max, error);
+	int taken = ring->kind->take(ring, burst, max, error);
 
-		burst->count = taken > 0 ? (unsigned)taken : 0;
-		if (taken <= 0)
-			return taken;
-		if (unlikely(packet_filter_is_due(ring))) {
-			packet_filter_sift(ring, burst);
-			if (burst->count == 0) {
-				count_rejected(ring, ring->kind->give_back(ring, NULL));
-				continue;
-			}
-		}
+	burst->count = taken > 0 ? (unsigned)taken : 0;
+	if (taken <= 0 || likely(!packet_filter_is_due(ring)))
+		return taken;
+	packet_filter_sift(ring, burst);
+	if (burst->count)
 		return (int)burst->count;
-	}
+	count_rejected(ring, ring->kind->give_back(ring, NULL));
+	return -EAGAIN;
 }
 
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used)

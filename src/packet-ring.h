@@ -40,7 +40,6 @@ struct packet_ring {
 	uint32_t snaplen;		/* 0: whole packets */
 	bool strict;
 	struct sock_filter *filter;	/* the program in force, in the kernel or here; NULL: none */
-	unsigned filter_length;
 	bool filter_here;		/* the kernel does not have it: every packet is judged here */
 	uint32_t filter_cells;		/* cells still to come that another filter let in */
 
@@ -51,7 +50,7 @@ struct packet_ring {
 
 /*
  * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
- * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; ready tells whether there is anything to take without touching it.
+ * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; is_ours tells whether a cell is the reader's, by a look at its status.
  */
 struct packet_ring_kind {
 	int version;
@@ -69,7 +68,7 @@ void packet_ring_init(struct packet_ring *ring);
 int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct error *error);
 void packet_ring_close(struct packet_ring *ring);
 
-/* As netring_take and netring_give_back. */
+/* As netring_take and netring_give_back; -EAGAIN if there were packets, and the filter has taken them all out. */
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used);
 

@@ -151,6 +151,11 @@ compare "tshark -i any" -e 'page0' tshark_prints any 53 "${fields[@]}" -- mix
 compare "tshark, tagged frames" -e '42' tshark_prints cap0 15 "${fields[@]}" -- vlan:3
 compare "tshark -f" tshark_prints cap0 10 -f arp -T fields -e arp.opcode -e frame.len -- mix
 compare "tshark until SIGINT, -w -P" -e '^exit 0' -e 'packet 25 on' tshark_interrupted
+# dumpcap's stderr is a protocol then: one line of netring's log would end the capture.
+chatty() {
+	NETRING_LOG=debug NETRING_NO_SUCH_VARIABLE=1 "$@"
+}
+compare "tshark, with a log that has something to say" -e 'page0' chatty tshark_prints cap0 53 "${fields[@]}" -- mix
 compare "tshark on two interfaces" -e '^cap0' -e '^cap1' tshark_two
 compare "tshark -D" -e 'cap1' listed tshark -D
 check_library "tshark's dumpcap"

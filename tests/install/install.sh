@@ -48,7 +48,7 @@ fi
 
 pages=$(cd "$abs_top_srcdir/man" && ls -- *.[1-9])
 expected() {
-	printf '%s\n' bin/netring include/netring.h lib/libnetring-pcap.so lib/libnetring.so lib/libnetring.so.0 "lib/netring/$soname" \
+	printf '%s\n' bin/netring include/netring.h lib/libnetring.so lib/libnetring.so.0 "lib/netring/$soname" \
 		lib/netring/libnetring-pcap.so lib/netring/libpcap.so lib/netring/libpcap.so.0.8 lib/netring/libpcap.so.1 \
 		lib/pkgconfig/netring.pc lib/pkgconfig/netring-pcap.pc
 	for page in $pages; do
@@ -57,9 +57,13 @@ expected() {
 }
 difference=$(cd "$prefix" && find . ! -type d | sed 's,^\./,,' | sort | diff <(expected | sort -u) -)
 ok $? "what is installed is what the design says" "$difference"
-[ "$prefix/lib/libnetring-pcap.so" -ef "$prefix/lib/netring/$soname" ] && [ "$prefix/lib/netring/libpcap.so" -ef "$prefix/lib/netring/$soname" ] &&
+[ "$prefix/lib/netring/libnetring-pcap.so" -ef "$prefix/lib/netring/$soname" ] && [ "$prefix/lib/netring/libpcap.so" -ef "$prefix/lib/netring/$soname" ] &&
 	[ "$prefix/lib/libnetring.so" -ef "$prefix/lib/libnetring.so.0" ]
 ok $? "the links lead to the libraries"
+# ldconfig would make it every program's libpcap.
+strangers=$(find "$prefix/lib" -maxdepth 1 -name '*.so*' -exec sh -c 'readelf -dW "$1" | grep -q "SONAME.*libpcap" && echo "$1"' - {} \;)
+[ -z "$strangers" ]
+ok $? "nothing in libdir itself has libpcap's SONAME" "$strangers"
 dangling=$(find "$prefix" -xtype l)
 [ -z "$dangling" ]
 ok $? "no link leads to nothing" "$dangling"
@@ -111,7 +115,7 @@ ok $? "it needs libnetring.so.0"
 
 # Preloaded, and by the command
 
-preloaded() { LD_PRELOAD=$prefix/lib/libnetring-pcap.so tcpdump "$@"; }
+preloaded() { LD_LIBRARY_PATH=$prefix/lib/netring LD_PRELOAD=libnetring-pcap.so tcpdump "$@"; }
 if command -v tcpdump >/dev/null; then
 	expect "LD_PRELOAD=libnetring-pcap.so tcpdump --version" 0 'netring' preloaded --version
 	expect "netring run -- tcpdump --version, from the installed place" 0 'netring' "$prefix/bin/netring" run -- tcpdump --version
