@@ -115,6 +115,8 @@ run_stock() {
 	env -u LD_PRELOAD -u LD_LIBRARY_PATH "$probe" "$@"
 }
 
+# The log says of two fallbacks what libpcap does in silence: a device that libpcap itself captures from, and a filter on "any" that the kernel
+# cannot run. Their lines on stderr are the one thing that is taken out before the comparison.
 run_netring() {
 	LD_LIBRARY_PATH=$shim LD_PRELOAD=$shim/libpcap.so.0.8 "$probe" "$@"
 }
@@ -191,7 +193,7 @@ check_library netring "$(run_netring --library)"
 # Side by side: the cases mostly wait, each in namespaces of its own.
 run_stock "$@" >"$work/stock" &
 stock_pid=$!
-run_netring "$@" >"$work/netring" &
+run_netring "$@" >"$work/netring.raw" &
 netring_pid=$!
 wait "$stock_pid"
 stock_status=$?
@@ -199,6 +201,8 @@ stock_pid=
 wait "$netring_pid"
 netring_status=$?
 netring_pid=
+sed -E 's/; stderr="(netring: warn: [^"\\]*(captured by libpcap itself: its link type|it is filtered in user space)[^"\\]*\\n)+"//' \
+	"$work/netring.raw" >"$work/netring"
 
 cp "$expected" "$work/expected"
 compare "$([ $# -eq 0 ] && echo 1 || echo 0)" "$stock_status" "$netring_status"

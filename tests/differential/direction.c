@@ -45,6 +45,29 @@ static void directions_any(void)
 	all_directions("any", 0);
 }
 
+static void turn_outward(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	struct packets *packets = (struct packets *)user;
+
+	collect(user, header, data);
+	if (packets->count == 1)
+		pcap_setdirection(packets->handle, PCAP_D_OUT);
+}
+
+static void direction_set_in_callback(void)
+{
+	struct packets packets = { 0 };
+	pcap_t *p = open_live(CAP, 10);
+
+	packets.handle = p;
+	send_in(5, 60);
+	send_out(2, 61);
+	sleep_ms(100);
+	say_code(p, "dispatch", pcap_dispatch(p, -1, turn_outward, (u_char *)&packets));
+	drain_all(p, &packets);
+	say_packets("read", &packets);
+}
+
 static void direction_changes(void)
 {
 	struct packets packets = { 0 };
@@ -270,6 +293,7 @@ const struct test_case direction_cases[] = {
 	{ "3.7-50 directions", directions },
 	{ "3.7-50 directions, immediate", directions_immediate },
 	{ "3.7-50 directions on any", directions_any },
+	{ "3.7-50 direction set in the callback", direction_set_in_callback },
 	{ "3.7-50 direction changed while packets are queued", direction_changes },
 	{ "3.7-50 direction and filter", direction_and_filter },
 	{ "3.7-50 direction and dispatch(count)", direction_and_count },

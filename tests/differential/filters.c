@@ -540,6 +540,38 @@ static void raw_attach(void)
 	say_packets("after detach", &packets);
 }
 
+/* What a filter rejects is a reason to return, not to sleep on: the descriptor said that there was something. */
+static void queued_all_rejected(void)
+{
+	for (int immediate = 0; immediate <= 1; immediate++) {
+		struct packets packets = { 0 };
+		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 100, .immediate = immediate });
+
+		send_in(10, 60);
+		sleep_ms(300);
+		set_filter(p, "ether proto 0x88b7");
+		say("readable=%d", readable(pcap_get_selectable_fd(p), 500));
+		guarded_dispatch(p, "dispatch", -1, &packets, 2000);
+		say_packets("read", &packets);
+		pcap_close(p);
+	}
+}
+
+/* A filter that runs in the library looks at whole packets too, whatever is kept of them afterwards. */
+static void beyond_the_snapshot(void)
+{
+	struct packets packets = { 0 };
+	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .snaplen = 60 });
+
+	send_in(3, 200);
+	sleep_ms(100);
+	set_filter(p, "ether[199] < 128 or ether[199] >= 128");
+	send_in(2, 200);
+	drain_all(p, &packets);
+	say_packets("read", &packets);
+	pcap_close(p);
+}
+
 const struct test_case filter_cases[] = {
 	{ "3.5-41 refused filters", refused },
 	{ "3.5-41 a refused filter after a good one", refused_after_good },
@@ -560,6 +592,8 @@ const struct test_case filter_cases[] = {
 	{ "3.5-43 queued packets of another filter", queued_other_filter },
 	{ "3.5-43 queued packets on any", queued_on_any },
 	{ "3.5-43 a filter set in the callback", filter_set_in_callback },
+	{ "3.5-43 queued packets, all rejected", queued_all_rejected },
+	{ "3.5-46 a filter that looks beyond the snapshot length", beyond_the_snapshot },
 	{ "3.5-45 ancillary loads in the library", ancillary_in_userland },
 	{ "3.5-45 kernel-only filters, ring gone by", kernel_only_expressions },
 	{ "3.5-45 kernel-only filters at once", kernel_only_at_once },
