@@ -59,9 +59,9 @@ static int renew_inner(pcap_t *p)
 /* NETRING_* over what the program asked for, for libpcap's handle too: it is idle or does it all. */
 static void apply_overrides(pcap_t *p, const struct config *config)
 {
-	if (config->source[CONFIG_SNAPLEN] > CONFIG_FROM_PROGRAM)
+	if (config_is_set(config, CONFIG_SNAPLEN))
 		inner_pcap_set_snaplen(p->inner, (int)config->value[CONFIG_SNAPLEN]);
-	if (config->source[CONFIG_PROMISC] > CONFIG_FROM_PROGRAM)
+	if (config_is_set(config, CONFIG_PROMISC))
 		inner_pcap_set_promisc(p->inner, (int)config->value[CONFIG_PROMISC]);
 }
 
@@ -69,7 +69,7 @@ static int apply_timestamp(pcap_t *p, const struct config *config)
 {
 	const char *name = config_variables[CONFIG_TIMESTAMP].words[config->value[CONFIG_TIMESTAMP]];
 
-	if (config->source[CONFIG_TIMESTAMP] <= CONFIG_FROM_PROGRAM)
+	if (!config_is_set(config, CONFIG_TIMESTAMP))
 		return 0;
 	if (inner_pcap_set_tstamp_type(p->inner, inner_pcap_tstamp_type_name_to_val(name)) != 0)
 		return handle_fail(p, "NETRING_TIMESTAMP=%s: %s has no time stamps of that type (pcap_list_tstamp_types lists what it has)", name,
@@ -79,7 +79,7 @@ static int apply_timestamp(pcap_t *p, const struct config *config)
 
 static int load_config(pcap_t *p, struct config *config)
 {
-	struct error error = { "" };
+	struct netring_error error = { "" };
 	int ret;
 
 	config_init(config);

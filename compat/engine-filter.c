@@ -125,7 +125,7 @@ static int report_here(pcap_t *p, struct sock_filter *here)
 int engine_setfilter(pcap_t *p, struct bpf_program *program)
 {
 	struct sock_filter *kernel, *here;
-	struct error error = { "" };
+	struct netring_error error = { "" };
 	int ret;
 
 	if (!program)

@@ -9,7 +9,8 @@
  * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
  *
  * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or
- * that reads from the handle itself, loses nothing and sees nothing twice.
+ * that reads from the handle itself, loses nothing and sees nothing twice. (Both at once, a longjmp out of a read in a callback into that callback, is the
+ * exception: what the outer read has ahead of it may come again.)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -207,7 +208,7 @@ enum found { FOUND_NOTHING, FOUND_PACKETS };
  * Hands over the packets of one block, at most max; *seen is how many of them the program saw. Returns enum found, -EAGAIN if bursts have to be taken
  * instead, or another -errno.
  */
-static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen, struct error *error)
+static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen, struct netring_error *error)
 {
 	struct block_cursor cursor;
 	uint32_t beyond;
@@ -230,7 +231,7 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 }
 
 /* The same with a burst, which may come from anywhere. */
-static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen, struct error *error)
+static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen, struct netring_error *error)
 {
 	int ret;
 
@@ -259,7 +260,7 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
 	bool inside = p->resume != NULL;
-	struct error error;
+	struct netring_error error;
 	int ret;
 
 	error.text[0] = '\0';
@@ -290,7 +291,7 @@ static int broken_off(pcap_t *p)
 /* Sleeps until there may be packets (0), or looks once if the handle does not block. */
 static int wait_for_packets(pcap_t *p)
 {
-	struct error error;
+	struct netring_error error;
 
 	error.text[0] = '\0';
 	for (;;) {

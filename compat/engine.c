@@ -38,7 +38,7 @@ bool engine_supports(int linktype, bool is_any)
 /* The ring's block timer is libpcap's packet buffer timeout. Where libpcap would wait for ever (0), packets come after netring's default. */
 static uint32_t block_timeout(const pcap_t *p, const struct config *config)
 {
-	if (config->source[CONFIG_BLOCK_TIMEOUT_MS] > CONFIG_FROM_PROGRAM || p->request.timeout_ms == 0)
+	if (config_is_set(config, CONFIG_BLOCK_TIMEOUT_MS) || p->request.timeout_ms == 0)
 		return (uint32_t)config->value[CONFIG_BLOCK_TIMEOUT_MS];
 	return p->request.timeout_ms > 0 ? (uint32_t)p->request.timeout_ms : 0;
 }
@@ -48,7 +48,7 @@ static enum netring_timestamp timestamp(const pcap_t *p, const struct config *co
 	uint64_t word = config->value[CONFIG_TIMESTAMP];
 	int type = p->request.tstamp_type;
 
-	if (config->source[CONFIG_TIMESTAMP] > CONFIG_FROM_PROGRAM)
+	if (config_is_set(config, CONFIG_TIMESTAMP))
 		type = inner_pcap_tstamp_type_name_to_val(config_variables[CONFIG_TIMESTAMP].words[word]);
 	switch (type) {
 	case PCAP_TSTAMP_ADAPTER:
@@ -185,7 +185,7 @@ int engine_open(pcap_t *p, const struct config *config)
 {
 	char ignored[PCAP_ERRBUF_SIZE];
 	struct netring_config ring;
-	struct error error = { "" };
+	struct netring_error error = { "" };
 	int ret;
 
 	p->snaplen = inner_pcap_snapshot(p->inner);
@@ -277,7 +277,7 @@ static int engine_setnonblock(pcap_t *p, int nonblock, char *errbuf)
 static int engine_stats(pcap_t *p, struct pcap_stat *stats)
 {
 	struct netring_stats ring;
-	struct error error = { "" };
+	struct netring_error error = { "" };
 	int ret = inner_pcap_stats(p->inner, stats);
 
 	if (ret < 0)
@@ -294,7 +294,7 @@ static int engine_stats(pcap_t *p, struct pcap_stat *stats)
 
 static int send_frame(pcap_t *p, const void *frame, size_t size)
 {
-	struct error error = { "" };
+	struct netring_error error = { "" };
 	int ret;
 
 	if (p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2)

@@ -20,7 +20,7 @@ int handle_fail(pcap_t *p, const char *format, ...)
 	return PCAP_ERROR;
 }
 
-int handle_engine_error(pcap_t *p, int err, const struct error *error)
+int handle_engine_error(pcap_t *p, int err, const struct netring_error *error)
 {
 	snprintf(handle_errbuf(p), PCAP_ERRBUF_SIZE, "%.*s", PCAP_ERRBUF_SIZE - 1, error->text);
 	switch (-err) {

@@ -108,7 +108,7 @@ static inline char *handle_errbuf(pcap_t *p)
 int handle_fail(pcap_t *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes PCAP_ERROR_* and errbuf out of the engine's -errno and sentence. */
-int handle_engine_error(pcap_t *p, int err, const struct error *error);
+int handle_engine_error(pcap_t *p, int err, const struct netring_error *error);
 
 /* A handle around inner; closes inner and fills errbuf if memory is short. inner NULL gives NULL. */
 pcap_t *handle_wrap(struct inner *inner, char *errbuf);

@@ -6,7 +6,7 @@
 # To build. gcc does not bring the C library's headers unless recommended packages are installed, so they are named.
 # shellcheck disable=SC2034 # used by the scripts that read this file
 PACKAGES_BUILD=(autoconf automake gcc libc6-dev make pkg-config
-	libbpf-dev libdbus-1-dev liburing-dev libmnl-dev libpcap-dev libxdp-dev)
+	libbpf-dev libdbus-1-dev libpcap-dev)
 
 # To show it.
 # shellcheck disable=SC2034
@@ -16,7 +16,9 @@ PACKAGES_DEMO=(ethtool iproute2 tcpdump)
 # shellcheck disable=SC2034
 PACKAGES_TEST=(check clang clang-format cppcheck libclang-rt-dev mandoc npm shellcheck strace valgrind)
 
+# npm may have come with a nodejs that is not Debian's; Debian's npm would not go with it.
 package_installed() {
+	[ "$1" != npm ] || ! command -v npm >/dev/null || return 0
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 

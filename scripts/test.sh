@@ -9,7 +9,7 @@
 # failed, and warnings are errors. BUILD_DIR (default: build) holds the builds; TEST_MINUTES (default: 60) is when tests that
 # still run are stopped, which counts as failed.
 #
-# It installs some sixty programs that capture packets (tests/clients/packages.txt). No service of theirs is started now, but some
+# It installs the programs that capture packets (tests/clients/packages.txt). No service of theirs is started now, but some
 # would be at the next boot: this is for a test machine.
 # shellcheck disable=SC2317 # functions are passed to step() by name
 TOP=$(cd "$(dirname "$0")/.." && pwd)

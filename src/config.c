@@ -41,7 +41,7 @@
 
 static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
-/* The index of each word is the value of its PCAP_TSTAMP_*. */
+/* libpcap's names. */
 static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
 /* The index of each word is its enum log_level. */
 static const char *const log_levels[] = { "off", "error", "warn", "info", "debug", NULL };
@@ -303,7 +303,7 @@ static int read_bool(const char *text, uint64_t *value)
 	return result;
 }
 
-static int refuse(enum config_id id, const char *text, struct error *error)
+static int refuse(enum config_id id, const char *text, struct netring_error *error)
 {
 	const struct config_variable *variable = &config_variables[id];
 	struct nearest nearest = NEAREST_INIT(text);
@@ -342,7 +342,7 @@ static int read_value(enum config_id id, const char *text, uint64_t *value)
 	return -EINVAL;
 }
 
-int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct error *error)
+int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct netring_error *error)
 {
 	uint64_t value;
 
@@ -367,11 +367,6 @@ static void set(struct config *config, enum config_id id, uint64_t value, enum c
 	config->source[id] = source;
 }
 
-void config_set_by_program(struct config *config, enum config_id id, uint64_t value)
-{
-	set(config, id, value, CONFIG_FROM_PROGRAM);
-}
-
 /* Loading */
 
 static void apply_profile(struct config *config)
@@ -381,7 +376,7 @@ static void apply_profile(struct config *config)
 			set(config, profile_values[i].id, profile_values[i].value, CONFIG_FROM_PROFILE);
 }
 
-static int load_variable(struct config *config, enum config_id id, struct error *error)
+static int load_variable(struct config *config, enum config_id id, struct netring_error *error)
 {
 	const char *text = secure_getenv(config_variables[id].name);
 
@@ -394,7 +389,7 @@ static void unset(struct config *config, enum config_id id)
 }
 
 /* RING_SIZE and BLOCK_COUNT say the same thing: of two that come from different places the stronger one counts. */
-static int settle_ring_size(struct config *config, struct error *error)
+static int settle_ring_size(struct config *config, struct netring_error *error)
 {
 	char text[24];
 
@@ -409,7 +404,7 @@ static int settle_ring_size(struct config *config, struct error *error)
 	return 0;
 }
 
-static int check_ring(const struct config *config, struct error *error)
+static int check_ring(const struct config *config, struct netring_error *error)
 {
 	uint64_t block = config->value[CONFIG_BLOCK_SIZE], count = config->value[CONFIG_BLOCK_COUNT], ring = config->value[CONFIG_RING_SIZE];
 	char ring_text[24], block_text[24];
@@ -422,9 +417,6 @@ static int check_ring(const struct config *config, struct error *error)
 				 "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G", count,
 				 block_text);
 	}
-	/* What the program asks for is made to fit, never refused: it knows nothing of blocks. */
-	if (config->source[CONFIG_RING_SIZE] == CONFIG_FROM_PROGRAM)
-		return 0;
 	format_size(ring, ring_text, sizeof(ring_text));
 	/* A block size that nobody chose gives way to a smaller ring. */
 	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
@@ -436,7 +428,7 @@ static int check_ring(const struct config *config, struct error *error)
 	return 0;
 }
 
-static int check_frame(const struct config *config, struct error *error)
+static int check_frame(const struct config *config, struct netring_error *error)
 {
 	uint64_t block = config->value[CONFIG_BLOCK_SIZE], frame = config->value[CONFIG_FRAME_SIZE];
 	char frame_text[24], block_text[24];
@@ -452,7 +444,7 @@ static int check_frame(const struct config *config, struct error *error)
 	return error_set(error, EINVAL, "NETRING_BLOCK_SIZE=%s: must not be smaller than a frame, NETRING_FRAME_SIZE=%s", block_text, frame_text);
 }
 
-int config_load(struct config *config, struct error *error)
+int config_load(struct config *config, struct netring_error *error)
 {
 	struct config loaded = *config;
 	int result;
@@ -484,7 +476,7 @@ static bool has_prefix(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-int config_find(const char *name, struct error *error)
+int config_find(const char *name, struct netring_error *error)
 {
 	/* The common prefix is no evidence of nearness. */
 	struct nearest nearest = NEAREST_INIT(has_prefix(name, PREFIX) ? name + PREFIX_LENGTH : name);
@@ -500,7 +492,7 @@ int config_find(const char *name, struct error *error)
 }
 
 /* Whether this "NAME=VALUE" of the environment is meant for us but not in the table; then error says so. */
-static bool is_unknown(const char *entry, struct error *error)
+static bool is_unknown(const char *entry, struct netring_error *error)
 {
 	char name[128];
 
@@ -510,10 +502,10 @@ static bool is_unknown(const char *entry, struct error *error)
 	return config_find(name, error) < 0;
 }
 
-int config_check_names(const struct log *log, bool strict, struct error *error)
+int config_check_names(const struct log *log, bool strict, struct netring_error *error)
 {
 	static atomic_flag warned = ATOMIC_FLAG_INIT;
-	struct error unknown;
+	struct netring_error unknown;
 
 	if (!environ || getauxval(AT_SECURE))
 		return 0;

@@ -2,8 +2,8 @@
 /*
  * Every NETRING_* variable, in one table: name, type, range, default, one line of help (config.c).
  *
- * Who wins: environment > profile > what the program asked for through pcap_set_* > default. A struct config remembers for each variable
- * where its value came from. It owns no memory: strings point into the environment.
+ * Who wins: environment > profile > what the program asked for through pcap_set_* > default. What the program asked for is not kept here: whoever knows
+ * it looks with config_is_set whether somebody stronger has spoken. It owns no memory: strings point into the environment.
  *
  * Thread safety: pure functions on the caller's struct, but getenv: call while no other thread changes the environment.
  */
@@ -19,7 +19,6 @@
 
 enum config_source {
 	CONFIG_FROM_DEFAULT,
-	CONFIG_FROM_PROGRAM,
 	CONFIG_FROM_PROFILE,
 	CONFIG_FROM_ENVIRONMENT,
 };
@@ -77,7 +76,7 @@ struct config_variable {
 extern const struct config_variable config_variables[CONFIG_COUNT];
 
 /* The index of the variable with this name ("NETRING_BLOCK_SIZE"), or -ENOENT with "unknown variable …, did you mean …?". */
-int config_find(const char *name, struct error *error);
+int config_find(const char *name, struct netring_error *error);
 
 /* What the variable accepts, for people ("4K..1G, a multiple of the page size"), into buffer; returns buffer. */
 const char *config_allowed(enum config_id id, char *buffer, size_t size);
@@ -86,22 +85,17 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size);
 void config_init(struct config *config);
 
 /*
- * What the program asked for: below profile and environment, above the default. Call before config_load.
- */
-void config_set_by_program(struct config *config, enum config_id id, uint64_t value);
-
-/*
  * Read the profile and the environment over what is set. In set-uid programs (secure_getenv) the environment is ignored.
  * Fails with -EINVAL and "NETRING_X=VALUE: what is allowed"; checks also what no single variable can tell: block size not a multiple of the
  * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block of a size that was chosen. config is then unchanged.
  * An empty value is an error like any other.
  */
-int config_load(struct config *config, struct error *error);
+int config_load(struct config *config, struct netring_error *error);
 
 /* Parse one value as the variable's type says and store it with the given source. -EINVAL as above. */
-int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct error *error);
+int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct netring_error *error);
 
-/* True if somebody but the default decided: program, profile or environment. */
+/* True if somebody but the default decided: profile or environment. */
 static inline bool config_is_set(const struct config *config, enum config_id id)
 {
 	return config->source[id] != CONFIG_FROM_DEFAULT;
@@ -114,6 +108,6 @@ const char *config_format(const struct config *config, enum config_id id, char *
  * Warn once per process about every NETRING_* name in the environment that is not in the table, with the nearest name if one is near
  * ("unknown variable NETRING_BLOKC_SIZE, did you mean NETRING_BLOCK_SIZE?"). With strict, the first such name is -EINVAL instead.
  */
-int config_check_names(const struct log *log, bool strict, struct error *error);
+int config_check_names(const struct log *log, bool strict, struct netring_error *error);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "error.h"
 
-int error_set(struct error *error, int errnum, const char *format, ...)
+int error_set(struct netring_error *error, int errnum, const char *format, ...)
 {
 	va_list arguments;
 
@@ -19,7 +19,7 @@ int error_set(struct error *error, int errnum, const char *format, ...)
 	return -errnum;
 }
 
-int error_errno(struct error *error, int errnum, const char *format, ...)
+int error_errno(struct netring_error *error, int errnum, const char *format, ...)
 {
 	char reason[128];
 	va_list arguments;

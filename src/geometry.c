@@ -31,7 +31,7 @@ uint32_t geometry_divide(uint64_t ring_bytes, uint32_t block_size)
 	return block_size;
 }
 
-static int check(const struct netring_config *config, struct error *error)
+static int check(const struct netring_config *config, struct netring_error *error)
 {
 	long page = sysconf(_SC_PAGESIZE);
 
@@ -48,7 +48,7 @@ static int check(const struct netring_config *config, struct error *error)
 	return 0;
 }
 
-int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct error *error)
+int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct netring_error *error)
 {
 	int ret = check(config, error);
 	uint64_t blocks;

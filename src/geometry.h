@@ -17,7 +17,7 @@ struct geometry {
 /*
  * frame_size 0: slot_size, at most 1 GiB, is used. max_bytes limits the ring; at least one block remains. -EINVAL names the field and the value.
  */
-int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct error *error);
+int geometry_plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot_size, uint64_t max_bytes, struct netring_error *error);
 
 /*
  * A block size for a small ring, block_size or less. The reader holds one block while the kernel fills others, so a ring of one block loses all that

@@ -19,7 +19,7 @@ static void request_init(struct ifreq *request, const char *name)
 	strncpy(request->ifr_name, name, sizeof(request->ifr_name) - 1);
 }
 
-int interface_index(int fd, const char *name, int *index, struct error *error)
+int interface_index(int fd, const char *name, int *index, struct netring_error *error)
 {
 	struct ifreq request;
 
@@ -42,7 +42,7 @@ static bool has_offload(int fd, const char *name, uint32_t command)
 	return command == ETHTOOL_GFLAGS ? value.data & ETH_FLAG_LRO : value.data != 0;
 }
 
-int interface_longest_packet(int fd, const char *name, uint32_t *length, struct error *error)
+int interface_longest_packet(int fd, const char *name, uint32_t *length, struct netring_error *error)
 {
 	static const uint32_t offloads[] = { ETHTOOL_GTSO, ETHTOOL_GUFO, ETHTOOL_GGSO, ETHTOOL_GGRO, ETHTOOL_GFLAGS };
 	struct ifreq request;
@@ -59,7 +59,7 @@ int interface_longest_packet(int fd, const char *name, uint32_t *length, struct 
 	return 0;
 }
 
-int interface_is_up(int fd, const char *name, struct error *error)
+int interface_is_up(int fd, const char *name, struct netring_error *error)
 {
 	struct ifreq request;
 

@@ -9,12 +9,12 @@
 #define INTERFACE_PACKET_MAX 262144
 
 /* -ENODEV if there is no interface of that name. */
-int interface_index(int fd, const char *name, int *index, struct error *error);
+int interface_index(int fd, const char *name, int *index, struct netring_error *error);
 
 /* Bytes of the longest packet that can come out of it, link header and checksum included; offloads may glue packets together. */
-int interface_longest_packet(int fd, const char *name, uint32_t *length, struct error *error);
+int interface_longest_packet(int fd, const char *name, uint32_t *length, struct netring_error *error);
 
 /* 1 if it is up, 0 if it is down, -ENODEV if it is gone. */
-int interface_is_up(int fd, const char *name, struct error *error);
+int interface_is_up(int fd, const char *name, struct netring_error *error);
 
 #endif

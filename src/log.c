@@ -46,7 +46,7 @@ static bool stderr_is_taken(void)
 	return false;
 }
 
-int log_open(struct log *log, enum log_level level, const char *path, struct error *error)
+int log_open(struct log *log, enum log_level level, const char *path, struct netring_error *error)
 {
 	int fd;
 

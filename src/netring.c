@@ -36,14 +36,14 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->limit_memory = true;
 }
 
-static int lock_handle(const struct netring *capture, struct error *error)
+static int lock_handle(const struct netring *capture, struct netring_error *error)
 {
 	if (mlock(capture, sizeof(*capture)) < 0)
 		return error_errno(error, errno, "mlock of %zu bytes (ulimit -l, CAP_IPC_LOCK)", sizeof(*capture));
 	return 0;
 }
 
-int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct error *error)
+int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
 {
 	struct netring *made;
 	int ret;
@@ -79,7 +79,7 @@ void netring_close(struct netring *capture)
 	pages_free(capture, sizeof(*capture));
 }
 
-int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct error *error)
+int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	int ret;
 
@@ -114,7 +114,7 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 	packet_ring_give_back(&capture->ring, burst, used < burst->count ? used : burst->count);
 }
 
-int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct error *error)
+int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error)
 {
 	int ret;
 
@@ -141,7 +141,7 @@ void capture_return_at(struct netring *capture, const uint8_t *frame)
 	capture_return(capture, &cursor);
 }
 
-int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error)
+int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	return packet_wait(&capture->ring, timeout_ms, wake_fd, stop, error);
 }

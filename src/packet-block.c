@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-int corrupted_frame(struct error *error, uint32_t mac, uint32_t captured_len, uint32_t room)
+int corrupted_frame(struct netring_error *error, uint32_t mac, uint32_t captured_len, uint32_t room)
 {
 	struct utsname host;
 
@@ -22,7 +22,7 @@ int corrupted_frame(struct error *error, uint32_t mac, uint32_t captured_len, ui
 			 captured_len, (int)room, host.release, host.version, host.machine);
 }
 
-int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct error *error)
+int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct netring_error *error)
 {
 	const struct tpacket_hdr_v1 *header = &block->hdr.bh1;
 	uint32_t first = header->offset_to_first_pkt, used = header->blk_len;
@@ -50,7 +50,7 @@ void block_view(struct netring_packet *packet, struct tpacket3_hdr *header)
 	packet->link = (const struct sockaddr_ll *)((const uint8_t *)header + BLOCK_LINK_OFFSET);
 }
 
-int block_corrupted(const struct block_cursor *cursor, struct error *error)
+int block_corrupted(const struct block_cursor *cursor, struct netring_error *error)
 {
 	const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)cursor->frame;
 

@@ -40,7 +40,7 @@ static inline void block_release(struct tpacket_block_desc *block)
  * Points cursor at the first packet of a block that is ours. size is the block's size in bytes. -EBADMSG, with the offending figures, if its header
  * cannot be true; cursor is then unchanged. A block of 0 packets gives a cursor with left 0.
  */
-int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct error *error);
+int block_open(struct block_cursor *cursor, struct tpacket_block_desc *block, uint32_t size, struct netring_error *error);
 
 /*
  * The next packet's header, and a step of the cursor; NULL at the end of the block, or, with cursor->left not 0, when what comes is corrupted. What it
@@ -82,12 +82,12 @@ static inline uint8_t *block_data(struct tpacket3_hdr *header)
 void block_view(struct netring_packet *packet, struct tpacket3_hdr *header);
 
 /* -EBADMSG and a sentence about what stopped the cursor before the end. */
-int block_corrupted(const struct block_cursor *cursor, struct error *error);
+int block_corrupted(const struct block_cursor *cursor, struct netring_error *error);
 
 /* Moves cursor forward to the packet at frame, which is one that block_next went through or stands at. */
 void block_seek(struct block_cursor *cursor, const uint8_t *frame);
 
 /* The sentence that libpcap has for a packet that sticks out of its frame, for both kinds of ring. Returns -EBADMSG. */
-int corrupted_frame(struct error *error, uint32_t mac, uint32_t captured_len, uint32_t room);
+int corrupted_frame(struct netring_error *error, uint32_t mac, uint32_t captured_len, uint32_t room);
 
 #endif

@@ -58,7 +58,7 @@ static uint32_t cells_waiting(const struct packet_ring *ring)
 }
 
 /* The kernel refused a program: let every packet in, and say so. 1, or -errno. */
-static int fall_back(struct packet_ring *ring, unsigned length, int refused, struct error *error)
+static int fall_back(struct packet_ring *ring, unsigned length, int refused, struct netring_error *error)
 {
 	int ret;
 
@@ -72,7 +72,7 @@ static int fall_back(struct packet_ring *ring, unsigned length, int refused, str
 	return 1;
 }
 
-static int copy_program(const struct sock_filter *program, unsigned length, struct sock_filter **copy, struct error *error)
+static int copy_program(const struct sock_filter *program, unsigned length, struct sock_filter **copy, struct netring_error *error)
 {
 	*copy = NULL;
 	if (length == 0)
@@ -113,7 +113,7 @@ static unsigned cap_returns(struct sock_filter *program, unsigned length, uint32
 	return length + EPILOGUE;
 }
 
-static int put_in_force(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
+int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error)
 {
 	struct sock_filter *copy;
 	int ret = copy_program(program, length, &copy, error);
@@ -141,14 +141,9 @@ static int put_in_force(struct packet_ring *ring, const struct sock_filter *prog
 	return ret;
 }
 
-int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
+int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error)
 {
-	return put_in_force(ring, program, length, error);
-}
-
-int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error)
-{
-	int ret = put_in_force(ring, program, length, error);
+	int ret = packet_filter_open(ring, program, length, error);
 
 	if (ret < 0)
 		return ret;

@@ -8,10 +8,10 @@
 /*
  * Puts a program in force; length 0 means no filter, but for the ring's snaplen. Returns as netring_set_filter.
  */
-int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error);
+int packet_filter_set(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error);
 
-/* Packets of a ring that is still closed to traffic are all the filter's own: the part of packet_filter_set that is left at open. */
-int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct error *error);
+/* The same for a ring that is not bound yet: it holds no packets that another filter let in. */
+int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error);
 
 /* True while packets may come out of the ring that the kernel has not judged by the program in force. */
 static inline bool packet_filter_is_due(const struct packet_ring *ring)

@@ -4,7 +4,7 @@
 
 #include "packet-block.h"
 
-int frame_view(struct netring_packet *packet, uint8_t *frame, uint32_t size, struct error *error)
+int frame_view(struct netring_packet *packet, uint8_t *frame, uint32_t size, struct netring_error *error)
 {
 	const struct tpacket2_hdr *header = (const struct tpacket2_hdr *)frame;
 

@@ -25,6 +25,6 @@ static inline void frame_release(struct tpacket2_hdr *header)
 }
 
 /* Fills packet from a frame that is ours. -EBADMSG if the packet sticks out of the size bytes of its frame. */
-int frame_view(struct netring_packet *packet, uint8_t *frame, uint32_t size, struct error *error);
+int frame_view(struct netring_packet *packet, uint8_t *frame, uint32_t size, struct netring_error *error);
 
 #endif

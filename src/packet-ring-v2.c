@@ -13,7 +13,7 @@ static bool is_ours(const struct packet_ring *ring, uint32_t n)
 	return frame_is_ours(frame_at(ring, n));
 }
 
-static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
+static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	uint32_t position = ring->position;
 	unsigned n;

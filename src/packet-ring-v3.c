@@ -26,7 +26,7 @@ void packet_ring_leave_if_empty(struct packet_ring *ring)
 		leave_block(ring);
 }
 
-int packet_ring_enter_block(struct packet_ring *ring, struct error *error)
+int packet_ring_enter_block(struct packet_ring *ring, struct netring_error *error)
 {
 	while (!ring->cursor.frame) {
 		struct tpacket_block_desc *block = block_at(ring, ring->position);
@@ -43,7 +43,7 @@ int packet_ring_enter_block(struct packet_ring *ring, struct error *error)
 	return 1;
 }
 
-static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
+static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	struct tpacket3_hdr *header;
 	int ret = packet_ring_enter_block(ring, error);

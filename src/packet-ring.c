@@ -48,19 +48,19 @@ void packet_ring_close(struct packet_ring *ring)
 	packet_ring_init(ring);
 }
 
-static int set_option(const struct packet_ring *ring, int option, const void *value, socklen_t size, const char *name, struct error *error)
+static int set_option(const struct packet_ring *ring, int option, const void *value, socklen_t size, const char *name, struct netring_error *error)
 {
 	if (setsockopt(ring->fd, SOL_PACKET, option, value, size) < 0)
 		return error_errno(error, errno, "setsockopt (%s)", name);
 	return 0;
 }
 
-static int set_number(const struct packet_ring *ring, int option, int value, const char *name, struct error *error)
+static int set_number(const struct packet_ring *ring, int option, int value, const char *name, struct netring_error *error)
 {
 	return set_option(ring, option, &value, sizeof(value), name, error);
 }
 
-static int open_socket(struct packet_ring *ring, const struct netring_config *config, struct error *error)
+static int open_socket(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	ring->fd = socket(AF_PACKET, (config->interface ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	if (ring->fd >= 0)
@@ -70,7 +70,7 @@ static int open_socket(struct packet_ring *ring, const struct netring_config *co
 	return error_errno(error, errno, "socket");
 }
 
-static int find_interface(struct packet_ring *ring, const struct netring_config *config, struct error *error)
+static int find_interface(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	const char *name = config->interface ? config->interface : "any";
 
@@ -80,7 +80,7 @@ static int find_interface(struct packet_ring *ring, const struct netring_config 
 	return config->interface ? interface_index(ring->fd, name, &ring->ifindex, error) : 0;
 }
 
-static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp timestamp, struct error *error)
+static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp timestamp, struct netring_error *error)
 {
 	switch (timestamp) {
 	case NETRING_TIMESTAMP_ADAPTER:
@@ -94,7 +94,7 @@ static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp 
 }
 
 /* Everything that has to be said before there is a ring. */
-static int prepare(struct packet_ring *ring, const struct netring_config *config, struct error *error)
+static int prepare(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	int reserve = config->reserve > RESERVE_MIN ? config->reserve : RESERVE_MIN;
 	int ret = set_number(ring, PACKET_VERSION, ring->kind->version, "PACKET_VERSION", error);
@@ -111,7 +111,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 }
 
 /* The longest packet, for the slots of immediate mode. */
-static int slot_size(const struct packet_ring *ring, const struct netring_config *config, uint32_t *size, struct error *error)
+static int slot_size(const struct packet_ring *ring, const struct netring_config *config, uint32_t *size, struct netring_error *error)
 {
 	uint32_t length = config->snaplen && config->snaplen < INTERFACE_PACKET_MAX ? config->snaplen : INTERFACE_PACKET_MAX, longest;
 	int ret;
@@ -146,7 +146,8 @@ static int request_ring(const struct packet_ring *ring, const struct netring_con
 	return setsockopt(ring->fd, SOL_PACKET, PACKET_RX_RING, &request, size) < 0 ? -errno : 0;
 }
 
-static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit, struct error *error)
+static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit,
+			 struct netring_error *error)
 {
 	const char *why = "the kernel could not allocate more";
 
@@ -165,7 +166,7 @@ static int report_shrink(const struct packet_ring *ring, const struct netring_co
 }
 
 /* A ring that the memory cuts short is cut into smaller blocks, too. In immediate mode a block is only a container of slots. */
-static int plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot, uint64_t limit, struct error *error)
+static int plan(struct geometry *geometry, const struct netring_config *config, uint32_t slot, uint64_t limit, struct netring_error *error)
 {
 	struct netring_config fitted = *config;
 	int ret = geometry_plan(geometry, config, slot, limit, error);
@@ -190,7 +191,7 @@ static uint64_t memory_limit(const struct netring_config *config)
 	return limit > config->minimum_bytes ? limit : config->minimum_bytes;
 }
 
-static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct error *error)
+static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	uint64_t limit = memory_limit(config);
 	struct geometry geometry;
@@ -215,7 +216,7 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	return report_shrink(ring, config, geometry_bytes(&geometry), limit, error);
 }
 
-static int map_ring(struct packet_ring *ring, struct error *error)
+static int map_ring(struct packet_ring *ring, struct netring_error *error)
 {
 	size_t length = (size_t)ring->cells / ring->cells_per_block * ring->block_size;
 	/* Neither MAP_LOCKED nor MAP_POPULATE: the kernel maps its own, unswappable pages here, all of them at once. */
@@ -228,14 +229,14 @@ static int map_ring(struct packet_ring *ring, struct error *error)
 	return 0;
 }
 
-static int set_promiscuous(const struct packet_ring *ring, struct error *error)
+static int set_promiscuous(const struct packet_ring *ring, struct netring_error *error)
 {
 	struct packet_mreq membership = { .mr_ifindex = ring->ifindex, .mr_type = PACKET_MR_PROMISC };
 
 	return set_option(ring, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership), "PACKET_ADD_MEMBERSHIP", error);
 }
 
-static int bind_ring(const struct packet_ring *ring, const struct netring_config *config, struct error *error)
+static int bind_ring(const struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	struct sockaddr_ll address = {
 		.sll_family = AF_PACKET,
@@ -254,7 +255,7 @@ static int bind_ring(const struct packet_ring *ring, const struct netring_config
 	return 0;
 }
 
-int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct error *error)
+int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct netring_error *error)
 {
 	int ret;
 
@@ -288,7 +289,7 @@ static void count_rejected(struct packet_ring *ring, unsigned count)
 	__atomic_store_n(&ring->rejected, ring->rejected + count, __ATOMIC_RELAXED);
 }
 
-int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error)
+int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	int taken = ring->kind->take(ring, burst, max, error);
 
@@ -317,7 +318,7 @@ bool packet_ring_is_ready(const struct packet_ring *ring)
 	return ring->cursor.frame != NULL || ring->kind->is_ours(ring, ring->position);
 }
 
-int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct error *error)
+int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
 {
 	struct tpacket_stats_v3 fresh = { 0 };
 	socklen_t size = ring->kind->version == TPACKET_V3 ? sizeof(fresh) : sizeof(struct tpacket_stats);

@@ -54,7 +54,7 @@ struct packet_ring {
  */
 struct packet_ring_kind {
 	int version;
-	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
+	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
 	unsigned (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
 };
@@ -65,25 +65,25 @@ extern const struct packet_ring_kind packet_ring_v3, packet_ring_v2;
 void packet_ring_init(struct packet_ring *ring);
 
 /* Errors as netring_open. log is copied: its descriptor must outlive the ring. On failure the ring is closed. */
-int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct error *error);
+int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct netring_error *error);
 void packet_ring_close(struct packet_ring *ring);
 
 /* As netring_take and netring_give_back; -EAGAIN if there were packets, and the filter has taken them all out. */
-int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct error *error);
+int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used);
 
 /*
  * Reading a V3 block in place, for a reader that walks it with block_next itself: enter, copy ring->cursor, walk the copy, store it back, leave_if_empty.
  * Only while packet_ring_is_plain. enter returns 1 with the cursor at a packet, 0 if there is none now, -EBADMSG.
  */
-int packet_ring_enter_block(struct packet_ring *ring, struct error *error);
+int packet_ring_enter_block(struct packet_ring *ring, struct netring_error *error);
 void packet_ring_leave_if_empty(struct packet_ring *ring);
 
 /* True if the reader would find something now. A look at memory, no system call. */
 bool packet_ring_is_ready(const struct packet_ring *ring);
 
 /* As netring_stats; ring sizes included. */
-int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct error *error);
+int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error);
 
 /* First byte of cell number n, counted from the start of the map. */
 static inline uint8_t *packet_ring_cell(const struct packet_ring *ring, uint32_t n)

@@ -34,7 +34,7 @@ static bool spin(const struct packet_ring *ring, int *timeout_ms, const volatile
 }
 
 /* The socket's error, which asking for clears. ENETDOWN is no error: the interface may come up again. */
-static int take_error(struct packet_ring *ring, struct error *error)
+static int take_error(struct packet_ring *ring, struct netring_error *error)
 {
 	int pending = 0;
 	socklen_t size = sizeof(pending);
@@ -50,7 +50,7 @@ static int take_error(struct packet_ring *ring, struct error *error)
 	return error_errno(error, pending, "Error condition on packet socket");
 }
 
-static int socket_event(struct packet_ring *ring, short events, struct error *error)
+static int socket_event(struct packet_ring *ring, short events, struct netring_error *error)
 {
 	if (events & POLLNVAL)
 		return error_set(error, EBADF, "Invalid polling request on packet socket");
@@ -62,7 +62,7 @@ static int socket_event(struct packet_ring *ring, short events, struct error *er
 }
 
 /* The socket of a deleted interface is bound to index -1. A name that is gone says the same, and sometimes earlier. */
-static int look_after_interface(struct packet_ring *ring, struct error *error)
+static int look_after_interface(struct packet_ring *ring, struct netring_error *error)
 {
 	struct sockaddr_ll address;
 	socklen_t size = sizeof(address);
@@ -81,7 +81,7 @@ static int look_after_interface(struct packet_ring *ring, struct error *error)
 	return WAIT_DOWN;
 }
 
-int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error)
+int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	struct pollfd events[2] = { { .fd = ring->fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
 	uint64_t wakes;

@@ -20,6 +20,6 @@ enum packet_wait_result {
  *
  * A cancellation point, and nothing is held across it. System calls: poll; and only after an event that is not a packet: read, getsockopt, getsockname, ioctl.
  */
-int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct error *error);
+int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 
 #endif

@@ -20,7 +20,7 @@
 /* e_machine has the same place in both classes. */
 #define MACHINE_OFFSET offsetof(Elf32_Ehdr, e_machine)
 
-static int map_file(struct elf *elf, int fd, const char *path, struct error *error)
+static int map_file(struct elf *elf, int fd, const char *path, struct netring_error *error)
 {
 	struct stat status;
 	void *image;
@@ -40,7 +40,7 @@ static int map_file(struct elf *elf, int fd, const char *path, struct error *err
 	return error_set(error, ENOEXEC, "%s is not an ELF file", path);
 }
 
-int elf_open(struct elf *elf, const char *path, struct error *error)
+int elf_open(struct elf *elf, const char *path, struct netring_error *error)
 {
 	int fd, result;
 

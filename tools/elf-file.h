@@ -15,7 +15,7 @@ struct elf {
 };
 
 /* -ENOEXEC if it is not an ELF file; else -errno. Closed state on failure. */
-int elf_open(struct elf *elf, const char *path, struct error *error);
+int elf_open(struct elf *elf, const char *path, struct netring_error *error);
 void elf_close(struct elf *elf);
 
 /* Class, byte order and machine are the same: the one can be loaded into a process of the other. */

@@ -23,8 +23,8 @@ static const struct command_text text = {
 
 struct report {
 	struct config config;
-	struct error errors[CONFIG_COUNT]; /* of single values; empty text: none */
-	struct error together;		   /* of values that do not go together, or of an unknown name under NETRING_STRICT */
+	struct netring_error errors[CONFIG_COUNT]; /* of single values; empty text: none */
+	struct netring_error together;		   /* of values that do not go together, or of an unknown name under NETRING_STRICT */
 	bool failed;
 };
 

@@ -63,7 +63,7 @@ int print_usage(const struct command_text *command)
 	return STATUS_OK;
 }
 
-int shim_find(struct shim *shim, const char *folder, struct error *error)
+int shim_find(struct shim *shim, const char *folder, struct netring_error *error)
 {
 	char resolved[PATH_MAX];
 

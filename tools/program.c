@@ -125,7 +125,7 @@ static bool is_starter(const char *path)
 
 /* Reasons */
 
-static int check_cleaner(const char *path, struct error *error)
+static int check_cleaner(const char *path, struct netring_error *error)
 {
 	if (!is_named(path, environment_cleaners))
 		return 0;
@@ -133,7 +133,7 @@ static int check_cleaner(const char *path, struct error *error)
 			 base_name(path), base_name(path));
 }
 
-static int check_secure(const char *path, const char *whose, struct error *error)
+static int check_secure(const char *path, const char *whose, struct netring_error *error)
 {
 	switch (secure_exec_cause(path)) {
 	case SECURE_EXEC_NO:
@@ -154,7 +154,7 @@ static int check_secure(const char *path, const char *whose, struct error *error
 	return 0;
 }
 
-static int check_helper(const char *path, struct error *error)
+static int check_helper(const char *path, struct netring_error *error)
 {
 	char copy[PATH_MAX], helper[PATH_MAX + 32], whose[64];
 
@@ -169,7 +169,7 @@ static int check_helper(const char *path, struct error *error)
 }
 
 /* Neither another machine's code nor another libc's goes into a process. netring's own loader stands for that of its library. */
-static int check_machine(const char *path, const struct elf *elf, const struct elf *library, struct error *error)
+static int check_machine(const char *path, const struct elf *elf, const struct elf *library, struct netring_error *error)
 {
 	char theirs[64], ours[64];
 	const char *interpreter = elf_interpreter(elf);
@@ -198,7 +198,7 @@ struct finding {
 };
 
 /* A file that is no ELF file is a script, if only for the shell that execvp falls back to; result is 0 then. */
-static struct finding examine(const char *path, const char *library_path, struct error *error)
+static struct finding examine(const char *path, const char *library_path, struct netring_error *error)
 {
 	struct finding finding = { false, false, 0 };
 	struct elf elf, library;
@@ -226,13 +226,13 @@ static struct finding examine(const char *path, const char *library_path, struct
 }
 
 /* The first argument that names a program that captures: 0 if netring gets into it. -ENOENT and error as it was: there is no such argument. */
-static int check_arguments(char *const argv[], const char *library, struct error *error)
+static int check_arguments(char *const argv[], const char *library, struct netring_error *error)
 {
 	char path[PATH_MAX];
 
 	for (size_t i = 1; argv[i]; i++) {
 		struct finding finding;
-		struct error reason;
+		struct netring_error reason;
 
 		if (argv[i][0] == '-' || program_find(argv[i], path, sizeof(path)) < 0)
 			continue;
@@ -248,7 +248,7 @@ static int check_arguments(char *const argv[], const char *library, struct error
 	return -ENOENT;
 }
 
-int program_check(const char *path, char *const argv[], const char *library, struct error *error)
+int program_check(const char *path, char *const argv[], const char *library, struct netring_error *error)
 {
 	struct finding finding;
 	bool starts_others;

@@ -19,6 +19,6 @@ int program_find(const char *name, char *path, size_t size);
  * Where an argument names a program that captures, that one must be fine too.
  * path is argv[0] resolved, library the library to preload.
  */
-int program_check(const char *path, char *const argv[], const char *library, struct error *error);
+int program_check(const char *path, char *const argv[], const char *library, struct netring_error *error);
 
 #endif

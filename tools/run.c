@@ -38,7 +38,7 @@ struct request {
 	const char *values[CONFIG_COUNT]; /* of -o and -p; NULL: not given */
 };
 
-static int refuse(const struct error *error, const char *hint)
+static int refuse(const struct netring_error *error, const char *hint)
 {
 	fprintf(stderr, "netring run: %s%s\n", error->text, hint);
 	return STATUS_USAGE;
@@ -49,7 +49,7 @@ static int take_option(struct request *request, const char *argument)
 {
 	const char *equals = strchr(argument, '=');
 	struct config scratch;
-	struct error error;
+	struct netring_error error;
 	char name[256];
 	int id;
 
@@ -130,7 +130,7 @@ static void set_variable(enum config_id id, const char *value)
 }
 
 /* What was asked for must be right together with the environment too. */
-static int set_variables(const struct request *request, struct error *error)
+static int set_variables(const struct request *request, struct netring_error *error)
 {
 	struct config config;
 	bool asked = false;
@@ -146,7 +146,7 @@ static int set_variables(const struct request *request, struct error *error)
 }
 
 /* Put item before what the variable holds, unless it is there already. An empty list stays without a separator: the loader would read it as ".". */
-static int prepend(const char *name, const char *item, struct error *error)
+static int prepend(const char *name, const char *item, struct netring_error *error)
 {
 	const char *list = getenv(name);
 	size_t length = strlen(item);
@@ -163,7 +163,7 @@ static int prepend(const char *name, const char *item, struct error *error)
 	return result;
 }
 
-static int set_loader_variables(const struct shim *shim, struct error *error)
+static int set_loader_variables(const struct shim *shim, struct netring_error *error)
 {
 	int result = prepend("LD_LIBRARY_PATH", shim->folder, error);
 
@@ -179,7 +179,7 @@ static int cannot_start(const char *program, int errnum)
 static int start(const struct request *request, char **argv)
 {
 	struct shim shim;
-	struct error error;
+	struct netring_error error;
 	char path[PATH_MAX];
 	int result;
 

@@ -43,6 +43,6 @@ struct shim {
 };
 
 /* -errno with the reason if folder has no such library, or a name that the loader's variables cannot hold. */
-int shim_find(struct shim *shim, const char *folder, struct error *error);
+int shim_find(struct shim *shim, const char *folder, struct netring_error *error);
 
 #endif

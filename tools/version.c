@@ -40,7 +40,7 @@ int version_main(int argc, char **argv)
 	};
 	const char *folder = NETRING_SHIM_DIR;
 	struct shim shim;
-	struct error error;
+	struct netring_error error;
 	int option;
 
 	opterr = 0;

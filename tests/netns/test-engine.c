@@ -193,6 +193,22 @@ START_TEST(test_a_burst_that_is_out_counts_as_used)
 }
 END_TEST
 
+START_TEST(test_a_burst_in_another_struct)
+{
+	struct netring_config config = mode_config(_i);
+	struct netring *capture = open_or_fail(&config);
+	struct netring_burst first, second;
+
+	sender_send_many(sender, TYPE_A, 0, 10);
+	ck_assert(take_some(capture, &first, 4));
+	memset(&second, 0xaa, sizeof(second));
+	ck_assert_int_gt(netring_take(capture, &second, 4, NULL), 0);
+	ck_assert_uint_eq(stats_of(capture).delivered, first.count);
+	check_frame(&second.packet[0], TYPE_A, first.count, FRAME_LEN);
+	netring_close(capture);
+}
+END_TEST
+
 START_TEST(test_block_sequence)
 {
 	struct netring_config config = mode_config(_i);
@@ -752,6 +768,7 @@ static Suite *engine_suite(void)
 	tcase_add_loop_test(cases, test_partial_give_back, 0, MODES);
 	tcase_add_loop_test(cases, test_giving_back_nothing_or_too_much, 0, MODES);
 	tcase_add_loop_test(cases, test_a_burst_that_is_out_counts_as_used, 0, MODES);
+	tcase_add_loop_test(cases, test_a_burst_in_another_struct, 0, MODES);
 	tcase_add_loop_test(cases, test_block_sequence, 0, MODES);
 	tcase_add_loop_test(cases, test_drops_of_a_stalled_reader, 0, MODES);
 	tcase_add_loop_test(cases, test_statistics_add_up, 0, MODES);

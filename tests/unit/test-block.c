@@ -27,7 +27,7 @@
 
 static uint8_t *memory;
 static uint32_t size;
-static struct error error;
+static struct netring_error error;
 
 static void setup(void)
 {
@@ -181,7 +181,7 @@ static void touch(const struct netring_packet *packet)
 }
 
 /* A burst, as the engine takes it: sound packets first; what stopped the walk is reported when it is the first. */
-static int walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after, struct error *text)
+static int walk(const struct block_cursor *cursor, struct netring_packet *packet, unsigned max, struct block_cursor *after, struct netring_error *text)
 {
 	struct tpacket3_hdr *header;
 	unsigned n = 0;

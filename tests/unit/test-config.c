@@ -27,7 +27,7 @@
 #define MISSPELT "NETRING_PROMISK"
 
 static struct config config;
-static struct error error;
+static struct netring_error error;
 
 static void setup(void)
 {
@@ -302,18 +302,15 @@ END_TEST
 
 /* Precedence */
 
-START_TEST(test_environment_over_profile_over_program)
+START_TEST(test_environment_over_profile_over_default)
 {
-	config_set_by_program(&config, CONFIG_BLOCK_TIMEOUT_MS, 250);
-	config_set_by_program(&config, CONFIG_SNAPLEN, 96);
 	ck_assert_int_eq(config_load(&config, &error), 0);
-	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 250);
-	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_PROGRAM);
+	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 60);
+	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_DEFAULT);
 
 	load_with("NETRING_PROFILE", "low_latency");
 	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 1);
 	ck_assert_int_eq(config.source[CONFIG_BLOCK_TIMEOUT_MS], CONFIG_FROM_PROFILE);
-	ck_assert_uint_eq(config.value[CONFIG_SNAPLEN], 96);
 
 	load_with("NETRING_BLOCK_TIMEOUT_MS", "7");
 	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 7);
@@ -329,23 +326,6 @@ START_TEST(test_ring_size_beats_a_weaker_block_count)
 	ck_assert_uint_eq(config.value[CONFIG_RING_SIZE], 100 * MIB);
 	ck_assert(!config_is_set(&config, CONFIG_BLOCK_COUNT));
 	ck_assert_uint_eq(config.value[CONFIG_BLOCK_SIZE], MIB);
-}
-END_TEST
-
-START_TEST(test_block_count_beats_what_the_program_asked)
-{
-	config_set_by_program(&config, CONFIG_RING_SIZE, 2 * MIB);
-	load_with("NETRING_BLOCK_COUNT", "8");
-	ck_assert(!config_is_set(&config, CONFIG_RING_SIZE));
-	ck_assert_uint_eq(config.value[CONFIG_BLOCK_COUNT], 8);
-}
-END_TEST
-
-START_TEST(test_a_small_ring_of_the_program_is_no_error)
-{
-	config_set_by_program(&config, CONFIG_RING_SIZE, 1000);
-	ck_assert_int_eq(config_load(&config, &error), 0);
-	ck_assert_uint_eq(config.value[CONFIG_RING_SIZE], 1000);
 }
 END_TEST
 
@@ -389,7 +369,7 @@ START_TEST(test_unset_is_shown_in_words)
 	ck_assert_str_eq(config_format(&config, CONFIG_LOG_FILE, text, sizeof(text)), "stderr");
 	ck_assert_str_eq(config_format(&config, CONFIG_RING_SIZE, text, sizeof(text)), "block size x block count");
 	ck_assert_str_eq(config_format(&config, CONFIG_BLOCK_SIZE, text, sizeof(text)), "4M");
-	config_set_by_program(&config, CONFIG_SNAPLEN, 68);
+	ck_assert_int_eq(config_parse(&config, CONFIG_SNAPLEN, "68", CONFIG_FROM_ENVIRONMENT, &error), 0);
 	ck_assert_str_eq(config_format(&config, CONFIG_SNAPLEN, text, sizeof(text)), "68");
 }
 END_TEST
@@ -517,10 +497,8 @@ static Suite *config_suite(void)
 	tcase_add_test(cases, test_block_smaller_than_the_profiles_frame);
 	tcase_add_test(cases, test_ring_size_with_block_count);
 	tcase_add_test(cases, test_ring_limits);
-	tcase_add_test(cases, test_environment_over_profile_over_program);
+	tcase_add_test(cases, test_environment_over_profile_over_default);
 	tcase_add_test(cases, test_ring_size_beats_a_weaker_block_count);
-	tcase_add_test(cases, test_block_count_beats_what_the_program_asked);
-	tcase_add_test(cases, test_a_small_ring_of_the_program_is_no_error);
 	tcase_add_loop_test(cases, test_profile, 0, LENGTH(profiles));
 	tcase_add_test(cases, test_unset_is_shown_in_words);
 	tcase_add_test(cases, test_small_buffers_are_not_overrun);

@@ -14,7 +14,7 @@
 
 static struct netring_config config;
 static struct geometry geometry;
-static struct error error;
+static struct netring_error error;
 static uint32_t page;
 
 static void setup(void)

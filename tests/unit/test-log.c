@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The log: format, levels, one write per line also from several writers, errno left alone, files; and the sentences of struct error. */
+/* The log: format, levels, one write per line also from several writers, errno left alone, files; and the sentences of struct netring_error. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 static char path[64];
 static char text[WRITERS * LINES * 128];
-static struct error error;
+static struct netring_error error;
 
 static void setup(void)
 {
