@@ -223,7 +223,7 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 	if (p->resume != cursor.frame)
 		return FOUND_PACKETS; /* a callback has read on by itself */
 	p->resume = NULL;
-	if (*seen == 0 && cursor.left != 0 && !handle_is_broken_off(p))
+	if (*seen == 0 && cursor.left != 0 && !p->attention)
 		ret = block_corrupted(&cursor, error);
 	cursor.left += beyond;
 	capture_return(p->capture, &cursor);
@@ -253,7 +253,8 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 		if (p->attention)
 			break;
 	}
-	netring_give_back(p->capture, &p->burst, p->used);
+	if (!p->closed)
+		netring_give_back(p->capture, &p->burst, p->used);
 	return FOUND_PACKETS;
 }
 
@@ -284,7 +285,8 @@ static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 /* Clears the flag: one pcap_breakloop, one PCAP_ERROR_BREAK. */
 static int broken_off(pcap_t *p)
 {
-	attention_clear(&p->attention, ATTENTION_BREAK);
+	if (!p->closed)
+		attention_clear(&p->attention, ATTENTION_BREAK);
 	return PCAP_ERROR_BREAK;
 }
 
@@ -314,16 +316,15 @@ static int wait_for_packets(pcap_t *p)
  * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that what was there, or what the wait brought, is
  * nothing that the program wants; with a timeout of 0 that is no reason to return, unless every packet is a wake-up of its own (immediate mode).
  */
-int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
+static int dispatch(pcap_t *p, int count, const struct reader *reader)
 {
-	struct reader reader = { callback, user };
 	bool patient = p->request.timeout_ms == 0 && !p->request.immediate && !p->nonblock;
 	int max = count > 0 ? count : INT32_MAX;
 	int total = 0;
 	bool woken = false;
 
 	for (;;) {
-		int seen = 0, ret = read_some(p, max - total, &reader, &seen);
+		int seen = 0, ret = read_some(p, max - total, reader, &seen);
 
 		if (ret < 0)
 			return ret;
@@ -343,6 +344,18 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 			return ret;
 		woken = true;
 	}
+}
+
+int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
+{
+	struct reader reader = { callback, user };
+	int ret;
+
+	p->reads++;
+	ret = dispatch(p, count, &reader);
+	if (--p->reads == 0 && unlikely(p->closed))
+		handle_give_up_memory(p);
+	return ret;
 }
 
 int engine_loop(pcap_t *p, int count, pcap_handler callback, u_char *user)

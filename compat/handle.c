@@ -62,5 +62,16 @@ void handle_free(pcap_t *p)
 	engine_close(p);
 	inner_close_handle(p->inner, p->inner_eventfd);
 	free(p->device);
+	if (p->reads == 0) {
+		handle_give_up_memory(p);
+		return;
+	}
+	p->closed = true;
+	p->resume = NULL;
+	attention_set(&p->attention, ATTENTION_BREAK);
+}
+
+void handle_give_up_memory(pcap_t *p)
+{
 	pages_free(p, sizeof(*p));
 }

@@ -87,6 +87,8 @@ struct pcap {
 	bool dressed;			/* packets need more than a header: a cooked link header, a look at their direction, a filter here */
 	struct sock_filter *cooked_filter;	/* looks at the cooked header where the kernel cannot; NULL: none */
 	struct netring_burst burst;
+	unsigned reads;			/* engine_dispatch calls that have not returned; one left by longjmp never does */
+	bool closed;			/* in one of them: a callback has called pcap_close, and all that is left is this struct */
 	unsigned used;			/* packets of burst that the callback has seen */
 	uint8_t *resume;		/* a block is being read: the place of the first packet that no callback has seen; NULL: none is */
 	struct pcap_pkthdr next_header;
@@ -112,7 +114,13 @@ int handle_engine_error(pcap_t *p, int err, const struct netring_error *error);
 
 /* A handle around inner; closes inner and fills errbuf if memory is short. inner NULL gives NULL. */
 pcap_t *handle_wrap(struct inner *inner, char *errbuf);
+
+/*
+ * Closes everything at once. The struct itself stays for a read that is under way, because programs do call pcap_close in a callback; that read then returns
+ * PCAP_ERROR_BREAK and gives the memory up.
+ */
 void handle_free(pcap_t *p);
+void handle_give_up_memory(pcap_t *p);
 
 /* Makes an engine handle of p, whose inner is active and idle. Returns 0 or PCAP_ERROR_*, with the handle as it was. */
 int engine_open(pcap_t *p, const struct config *config);

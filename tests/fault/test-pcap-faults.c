@@ -216,7 +216,7 @@ static const struct {
 	enum fault_call call;
 	unsigned at_least;
 } kinds[] = {
-	{ FAULT_SOCKET, 2 }, { FAULT_BIND, 2 }, { FAULT_SETSOCKOPT, 8 }, { FAULT_GETSOCKOPT, 4 }, { FAULT_IOCTL, 1 }, { FAULT_MMAP, 2 }, { FAULT_EVENTFD, 1 },
+	{ FAULT_SOCKET, 2 }, { FAULT_BIND, 2 }, { FAULT_SETSOCKOPT, 8 }, { FAULT_GETSOCKOPT, 4 }, { FAULT_IOCTL, 1 }, { FAULT_MMAP, 1 }, { FAULT_EVENTFD, 1 },
 	{ FAULT_FCNTL, 2 }, { FAULT_MLOCK, 0 }, { FAULT_MALLOC, 3 }, { FAULT_CALLOC, 1 }, { FAULT_PAGES, 2 }, { FAULT_STRDUP, 2 }, { FAULT_OPEN, 0 }, { FAULT_REALLOC, 0 },
 };
 

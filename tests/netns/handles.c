@@ -547,6 +547,34 @@ static void test_close(unsigned unused)
 	}
 }
 
+/* close-inside: the callback closes the handle that it was called from. (With libpcap the read goes on with freed memory.) */
+
+static void close_in_callback(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	(void)header;
+	(void)data;
+	pcap_close((pcap_t *)user);
+}
+
+static void test_close_inside(unsigned unused)
+{
+	unsigned before = open_descriptors();
+
+	(void)unused;
+	for (unsigned round = 0; round < 8; round++) {
+		pcap_t *p = open_handle(10, round % 2);
+		int ret;
+
+		send_frames(0, 100);
+		if (round % 4 < 2)
+			ret = pcap_loop(p, -1, close_in_callback, (u_char *)p);
+		else
+			ret = pcap_dispatch(p, -1, close_in_callback, (u_char *)p);
+		require(ret == PCAP_ERROR_BREAK, "round %u: %d", round, ret);
+	}
+	require(open_descriptors() == before, "descriptors: %u, then %u", before, open_descriptors());
+}
+
 /* refilter: a filter that is set inside a callback holds from the next packet on. */
 
 static void refilter_callback(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
@@ -722,6 +750,7 @@ static const struct {
 } tests[] = {
 	{ "cycles", test_cycles }, { "many", test_many }, { "fork", test_fork }, { "child-reads", test_child_reads }, { "cancel", test_cancel },
 	{ "breakloop", test_breakloop }, { "longjmp", test_longjmp }, { "nested", test_nested }, { "threads", test_threads }, { "close", test_close },
+	{ "close-inside", test_close_inside },
 	{ "refilter", test_refilter }, { "busy", test_busy },
 	{ "drop", test_drop }, { "seccomp", test_seccomp }, { "read", test_read },
 };

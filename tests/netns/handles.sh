@@ -55,6 +55,7 @@ done
 # libpcap shows a packet twice here.
 passes "longjmp out of a callback" on_netring "$handles" longjmp
 passes "a read inside a callback" on_netring "$handles" nested
+passes "the handle closed inside a callback" on_netring "$handles" close-inside
 
 output=$( (on_netring "$handles" seccomp 1) 2>&1 )
 status=$?
