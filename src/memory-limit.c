@@ -88,7 +88,7 @@ static uint64_t cgroup_available(const struct cgroup_files *files, char *group)
 	}
 }
 
-static uint64_t machine_available(void)
+uint64_t memory_available_on_machine(void)
 {
 	char buffer[1024];
 	const char *line;
@@ -119,7 +119,7 @@ static const struct cgroup_files *memory_group(char *line, char **path)
 
 uint64_t memory_available(void)
 {
-	uint64_t available = machine_available();
+	uint64_t available = memory_available_on_machine();
 	char groups[8192], *line, *rest, *path;
 
 	if (!read_file("/proc/self/cgroup", groups, sizeof(groups)))

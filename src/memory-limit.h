@@ -8,4 +8,7 @@
 /* Bytes; UINT64_MAX if nothing tells. Reads /proc/meminfo, /proc/self/cgroup and the limits (both versions) of each group up to the root. */
 uint64_t memory_available(void);
 
+/* The same without the cgroups: what the machine has left. */
+uint64_t memory_available_on_machine(void);
+
 #endif

@@ -156,7 +156,8 @@ static int report_shrink(const struct packet_ring *ring, const struct netring_co
 		return 0;
 	}
 	if (got + ring->block_size > limit)
-		why = "that is an eighth of the memory that the process may still use";
+		why = config->limit_memory ? "that is an eighth of the memory that the process may still use"
+					   : "the machine has not more memory to spare";
 	if (config->strict)
 		return error_set(error, ENOMEM, "%s: the ring would be %llu KiB instead of %llu KiB: %s", ring->interface,
 				 (unsigned long long)got >> 10, (unsigned long long)ring->asked_length >> 10, why);
@@ -180,15 +181,20 @@ static int plan(struct geometry *geometry, const struct netring_config *config, 
 	return geometry_plan(geometry, &fitted, slot, limit, error);
 }
 
-/* Bytes that the ring may have. */
+/*
+ * Bytes that the ring may have. However much was asked for, an eighth of what the machine has stays free: the kernel would rather kill somebody than refuse
+ * the memory for a ring.
+ */
 static uint64_t memory_limit(const struct netring_config *config)
 {
-	uint64_t limit;
+	uint64_t machine = memory_available_on_machine(), most = machine - machine / 8, eighth;
 
 	if (!config->limit_memory)
-		return UINT64_MAX;
-	limit = memory_available() / 8;
-	return limit > config->minimum_bytes ? limit : config->minimum_bytes;
+		return most;
+	eighth = memory_available() / 8;
+	if (eighth < config->minimum_bytes)
+		eighth = config->minimum_bytes;
+	return eighth < most ? eighth : most;
 }
 
 static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
@@ -203,6 +209,8 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	if (ret < 0)
 		return ret;
 	ring->asked_length = (uint64_t)config->block_size * config->block_count;
+	if (config->strict && geometry_bytes(&geometry) < ring->asked_length)
+		return report_shrink(ring, config, geometry_bytes(&geometry), limit, error);
 	asked = geometry.blocks;
 	while ((ret = request_ring(ring, config, &geometry)) == -ENOMEM && geometry_shrink(&geometry, asked))
 		;

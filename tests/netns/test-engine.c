@@ -669,6 +669,14 @@ START_TEST(test_huge_rings)
 	ret = netring_open(&capture, &config, &error);
 	ck_assert_int_eq(ret, -ENOMEM);
 	ck_assert_msg(strstr(error.text, "instead of"), "%s", error.text);
+
+	/* No limit is asked for, and there is one all the same: no ring is worth an out-of-memory killer. */
+	config.limit_memory = false;
+	config.block_size = 4 << 20;
+	config.block_count = 1 << 20;
+	ret = netring_open(&capture, &config, &error);
+	ck_assert_int_eq(ret, -ENOMEM);
+	ck_assert_msg(strstr(error.text, "the machine has not more"), "%s", error.text);
 }
 END_TEST
 
