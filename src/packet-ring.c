@@ -155,7 +155,7 @@ static int report_shrink(const struct packet_ring *ring, const struct netring_co
 		log_write(&ring->log, LOG_INFO, "%s: the ring is %llu KiB", ring->interface, (unsigned long long)got >> 10);
 		return 0;
 	}
-	if (got + ring->block_size > limit)
+	if (got + config->block_size > limit)
 		why = config->limit_memory ? "that is an eighth of the memory that the process may still use"
 					   : "the machine has not more memory to spare";
 	if (config->strict)
