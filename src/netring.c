@@ -97,12 +97,14 @@ int capture_take(struct netring *capture, struct netring_burst *burst, unsigned 
 
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
-	int ret;
+	/* Once round the ring at most: packets may come in as fast as the filter takes them out. */
+	for (uint32_t cells = capture->ring.cells; cells != 0; cells--) {
+		int ret = capture_take(capture, burst, max, error);
 
-	do
-		ret = capture_take(capture, burst, max, error);
-	while (ret == -EAGAIN);
-	return ret;
+		if (ret != -EAGAIN)
+			return ret;
+	}
+	return 0;
 }
 
 void netring_give_back(struct netring *capture, struct netring_burst *burst, unsigned used)
