@@ -17,6 +17,8 @@
 /* Below 0x0600 a type field is a length, so no packet has this EtherType; and no kernel pseudo protocol does. */
 #define IDLE_PROTOCOL 0x05ff
 
+static const char monitor_mode[] = "monitor mode";
+
 static bool is_any(const pcap_t *p)
 {
 	return strcmp(p->device, "any") == 0;
@@ -135,7 +137,7 @@ static const char *reason_to_delegate(const pcap_t *p, const struct config *conf
 	if (config->value[CONFIG_BACKEND] == BACKEND_LIBPCAP)
 		return "NETRING_BACKEND=libpcap";
 	if (p->request.rfmon)
-		return "monitor mode";
+		return monitor_mode;
 	if (!is_any(p) && if_nametoindex(p->device) == 0)
 		return "not a network interface";
 	return NULL;
@@ -154,6 +156,8 @@ static int activate_engine(pcap_t *p, const struct config *config)
 		if (renew_inner(p) < 0)
 			return PCAP_ERROR;
 		apply_overrides(p, config);
+		if (apply_timestamp(p, config) < 0)
+			return PCAP_ERROR;
 		return activate_delegated(p, config, LOG_WARN, "its link type needs libpcap's own code");
 	}
 	ret = engine_open(p, config);
@@ -185,7 +189,7 @@ int pcap_activate(pcap_t *p)
 		return PCAP_ERROR;
 	reason = reason_to_delegate(p, &config);
 	if (reason)
-		status = activate_delegated(p, &config, p->request.rfmon ? LOG_WARN : LOG_INFO, reason);
+		status = activate_delegated(p, &config, reason == monitor_mode ? LOG_WARN : LOG_INFO, reason);
 	else
 		status = activate_engine(p, &config);
 	p->spent = status < 0;
