@@ -61,15 +61,54 @@ enum netring_timestamp {
 	NETRING_TIMESTAMP_ADAPTER_UNSYNCED,	/* by the adapter, on its own clock */
 };
 
+/* Which member of a fanout group gets a packet; see PACKET_FANOUT in packet(7). */
+enum netring_fanout_mode {
+	NETRING_FANOUT_NONE,		/* no group */
+	NETRING_FANOUT_HASH,		/* by the kernel's flow hash, the same for both directions of a flow */
+	NETRING_FANOUT_LB,		/* in turn */
+	NETRING_FANOUT_CPU,		/* by the CPU that the packet came in on */
+	NETRING_FANOUT_ROLLOVER,	/* one member until its ring is full, then the next */
+	NETRING_FANOUT_RANDOM,
+	NETRING_FANOUT_QM,		/* by the receive queue that the adapter chose */
+	NETRING_FANOUT_CBPF,		/* by a classic BPF program, in the text form of tcpdump -ddd */
+	NETRING_FANOUT_EBPF,		/* by an eBPF program: an object file, or one that is pinned */
+	NETRING_FANOUT_SYMMETRIC,	/* by the pair of IP addresses: both directions and all fragments together */
+	NETRING_FANOUT_INNER,		/* the same, of the packet inside VXLAN, GENEVE, GRE and IP in IP */
+};
+
+enum netring_fanout_flag {
+	NETRING_FANOUT_FLAG_ROLLOVER = 1,	/* a member whose ring is full passes its share on */
+	NETRING_FANOUT_FLAG_DEFRAG = 2,		/* the kernel puts IP fragments together before it chooses, and shows them so */
+	NETRING_FANOUT_FLAG_IGNORE_OUTGOING = 4,/* implied by config.ignore_outgoing */
+	NETRING_FANOUT_FLAG_UNIQUE_ID = 8,	/* implied by NETRING_FANOUT_AUTO */
+};
+
+#define NETRING_FANOUT_AUTO (-1)
+
+/* A fanout group. All members must agree on mode, flags, interface and protocol, or the later one is refused. */
+struct netring_fanout {
+	enum netring_fanout_mode mode;
+	unsigned flags;			/* enum netring_fanout_flag */
+	int group;			/* 0..65535, or NETRING_FANOUT_AUTO: a new group, of this handle alone */
+	const char *name;		/* instead of group: handles that say the same name on the same interface share a group; NULL: group counts */
+	const char *program;		/* CBPF, EBPF: path of the program; else NULL */
+};
+
+#define NETRING_NUMA_OFF (-1)
+#define NETRING_NUMA_AUTO (-2)
+
 /*
  * What to capture and through how large a ring. Fill it by netring_config_init, then change fields. The interface's adapter must have been told
  * to stamp packets (SIOCSHWTSTAMP) before a timestamp other than HOST has an effect.
  */
 struct netring_config {
 	size_t size;			/* sizeof(struct netring_config), so that fields can be added */
-	const char *interface;		/* NULL: all interfaces; packets then begin with the network header */
+	const char *interface;		/* or several, "eth0,eth1"; NULL: all interfaces, packets then begin with the network header */
+	uint32_t rings;			/* for each interface, in a group of their own unless fanout names one; 0: one for each receive queue, but no more than the process has CPUs */
+	struct netring_fanout fanout;
+	int numa_node;			/* of the ring's memory: a node, NETRING_NUMA_OFF, or NETRING_NUMA_AUTO: the interface's */
 	uint32_t block_size;		/* bytes, a multiple of the page */
-	uint32_t block_count;
+	uint32_t block_count;		/* all rings share block_size x block_count */
 	uint32_t frame_size;		/* bytes, a multiple of 16; immediate mode: one packet's slot, 0 = from MTU and snaplen */
 	uint32_t block_timeout_ms;	/* a block with packets is handed over after that long; 0 = the kernel chooses */
 	uint32_t snaplen;		/* bytes kept of each packet; 0 = all */
