@@ -2,10 +2,12 @@
 /* What the kernel says of a network interface: netdevice(7), and the ethtool ioctl. */
 #include "interface.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -69,4 +71,37 @@ int interface_is_up(int fd, const char *name, struct netring_error *error)
 	if (errno == ENXIO || errno == ENODEV)
 		return error_set(error, ENODEV, "The interface disappeared");
 	return error_errno(error, errno, "%s: Can't get flags", name);
+}
+
+static unsigned counted_queues(const char *name)
+{
+	char path[32 + IFNAMSIZ];
+	const struct dirent *entry;
+	unsigned count = 0;
+	DIR *directory;
+
+	if ((size_t)snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name) >= sizeof(path))
+		return 0;
+	directory = opendir(path);
+	if (!directory)
+		return 0;
+	while ((entry = readdir(directory)))
+		count += strncmp(entry->d_name, "rx-", 3) == 0;
+	closedir(directory);
+	return count;
+}
+
+int interface_receive_queues(int fd, const char *name)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq request;
+	unsigned count = 0;
+
+	request_init(&request, name);
+	request.ifr_data = (void *)&channels;
+	if (ioctl(fd, SIOCETHTOOL, &request) == 0)
+		count = channels.rx_count + channels.combined_count;
+	if (count == 0)
+		count = counted_queues(name);
+	return count ? (int)count : 1;
 }

@@ -17,4 +17,7 @@ int interface_longest_packet(int fd, const char *name, uint32_t *length, struct 
 /* 1 if it is up, 0 if it is down, -ENODEV if it is gone. */
 int interface_is_up(int fd, const char *name, struct netring_error *error);
 
+/* How many queues it spreads received packets over, at least 1: what ethtool -l shows, or the queues in /sys/class/net where the driver does not say. */
+int interface_receive_queues(int fd, const char *name);
+
 #endif
