@@ -33,6 +33,9 @@
 #define BLOCKS_MAX 65536
 #define RING_MAX (64 * GIB)
 
+/* Whole pages of any architecture, and whole blocks of any disk. */
+#define DUMP_ALIGNMENT (64 * KIB)
+
 /* TPACKET_ALIGNMENT: the kernel refuses frames that are not a multiple of it. */
 #define FRAME_ALIGNMENT 16
 
@@ -43,6 +46,8 @@ static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
 /* libpcap's names. */
 static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
+/* The index of each word is its enum config_dump. */
+static const char *const dump_modes[] = { "auto", "direct", "cached", "stdio", NULL };
 /* The index of each word is its enum log_level. */
 static const char *const log_levels[] = { "off", "error", "warn", "info", "debug", NULL };
 
@@ -109,6 +114,14 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.name = "NETRING_TIMESTAMP", .type = CONFIG_TYPE_CHOICE, .words = timestamps, .unset = as_the_program_asks,
 		.help = "time-stamp type, by libpcap's names",
 	},
+	[CONFIG_DUMP] = {
+		.name = "NETRING_DUMP", .type = CONFIG_TYPE_CHOICE, .words = dump_modes, .initial = DUMP_AUTO,
+		.help = "how savefiles are written: O_DIRECT, large writes through the page cache, or stdio as libpcap does",
+	},
+	[CONFIG_DUMP_BUFFER] = {
+		.name = "NETRING_DUMP_BUFFER", .type = CONFIG_TYPE_SIZE, .minimum = DUMP_ALIGNMENT, .maximum = GIB, .initial = 8 * MIB,
+		.help = "bytes that the writer of a savefile may hold back under load",
+	},
 	[CONFIG_STRICT] = {
 		.name = "NETRING_STRICT", .type = CONFIG_TYPE_BOOL,
 		.help = "turn every fallback into an error",
@@ -154,8 +167,24 @@ static uint64_t granularity(enum config_id id)
 		return page_size();
 	case CONFIG_FRAME_SIZE:
 		return FRAME_ALIGNMENT;
+	case CONFIG_DUMP_BUFFER:
+		return DUMP_ALIGNMENT;
 	default:
 		return 1;
+	}
+}
+
+static const char *granularity_text(enum config_id id)
+{
+	switch (id) {
+	case CONFIG_BLOCK_SIZE:
+		return ", a multiple of the page size";
+	case CONFIG_FRAME_SIZE:
+		return ", a multiple of 16";
+	case CONFIG_DUMP_BUFFER:
+		return ", a multiple of 64K";
+	default:
+		return "";
 	}
 }
 
@@ -194,10 +223,7 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 		break;
 	case CONFIG_TYPE_SIZE:
 		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
-			 format_size(variable->maximum, most, sizeof(most)),
-			 id == CONFIG_BLOCK_SIZE   ? ", a multiple of the page size"
-			 : id == CONFIG_FRAME_SIZE ? ", a multiple of 16"
-						   : "");
+			 format_size(variable->maximum, most, sizeof(most)), granularity_text(id));
 		break;
 	case CONFIG_TYPE_BOOL:
 		snprintf(buffer, size, "0, 1, no, yes, false, true, off, on");

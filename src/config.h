@@ -39,6 +39,8 @@ enum config_id {
 	CONFIG_SNAPLEN,
 	CONFIG_PROMISC,
 	CONFIG_TIMESTAMP,
+	CONFIG_DUMP,
+	CONFIG_DUMP_BUFFER,
 	CONFIG_STRICT,
 	CONFIG_LOG,
 	CONFIG_LOG_FILE,
@@ -46,6 +48,9 @@ enum config_id {
 };
 
 enum config_backend { BACKEND_AUTO, BACKEND_PACKET, BACKEND_LIBPCAP };
+
+/* How savefiles are written. */
+enum config_dump { DUMP_AUTO, DUMP_DIRECT, DUMP_CACHED, DUMP_STDIO };
 
 struct config {
 	/* Numbers, booleans (0, 1) and choices (index into the variable's list of words), indexed by enum config_id. */

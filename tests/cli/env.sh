@@ -20,8 +20,8 @@ with() {
 
 expect "default" 0 '^NETRING_BLOCK_COUNT +64 +default +number of ring blocks$' "$netring" env
 expect "unset, in words" 0 '^NETRING_SNAPLEN +as the program asks +default ' "$netring" env
-[ "$("$netring" env | grep -c '^NETRING_')" -eq 17 ]
-ok $? "all 17 variables"
+[ "$("$netring" env | grep -c '^NETRING_')" -eq 19 ]
+ok $? "all 19 variables"
 expect "environment" 0 '^NETRING_BLOCK_COUNT +8 +environment ' with NETRING_BLOCK_COUNT=8
 expect "environment, a size" 0 '^NETRING_BLOCK_SIZE +1M +environment ' with NETRING_BLOCK_SIZE=1048576
 expect "profile" 0 '^NETRING_BLOCK_COUNT +16 +profile low_memory ' with NETRING_PROFILE=low_memory
@@ -52,7 +52,7 @@ print(eval(sys.argv[1]))' "$2"
 	expect "json: value" 0 '^8 environment 64 1\.\.65536$' json NETRING_BLOCK_COUNT=8 '" ".join(v["NETRING_BLOCK_COUNT"][k] for k in ("value", "from", "default", "allowed"))'
 	expect "json: quotes, controls and backslashes" 0 '^True$' json "NETRING_LOG_FILE=$(printf 'a"b\\c\td')" 'v["NETRING_LOG_FILE"]["value"] == "a\"b\\c\td"'
 	expect "json: error" 0 '^True$' json NETRING_LOG=loud '"value" not in v["NETRING_LOG"] and v["NETRING_LOG"]["error"].startswith("NETRING_LOG=loud: must be")'
-	expect "json: no error" 0 '^None 17$' json NETRING_LOG=info 'str(report["error"]) + " " + str(len(v))'
+	expect "json: no error" 0 '^None 19$' json NETRING_LOG=info 'str(report["error"]) + " " + str(len(v))'
 else
 	skip "json" "python3 is not installed"
 fi

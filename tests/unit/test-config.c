@@ -86,6 +86,8 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 60);
 	ck_assert_uint_eq(config.value[CONFIG_LOG], LOG_WARN);
 	ck_assert_ptr_null(config.text[CONFIG_LOG_FILE]);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_AUTO);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP_BUFFER], 8 * MIB);
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		ck_assert_msg(!config_is_set(&config, i), "%s is set", config_variables[i].name);
 }
@@ -132,6 +134,12 @@ static const struct {
 	{ CONFIG_SNAPLEN, "262144", 262144, "262144" },
 	{ CONFIG_TIMESTAMP, "host", 0, "host" },
 	{ CONFIG_TIMESTAMP, "adapter_unsynced", 4, "adapter_unsynced" },
+	{ CONFIG_DUMP, "auto", DUMP_AUTO, "auto" },
+	{ CONFIG_DUMP, "Direct", DUMP_DIRECT, "direct" },
+	{ CONFIG_DUMP, "cached", DUMP_CACHED, "cached" },
+	{ CONFIG_DUMP, "stdio", DUMP_STDIO, "stdio" },
+	{ CONFIG_DUMP_BUFFER, "65536", 64 * KIB, "64K" },
+	{ CONFIG_DUMP_BUFFER, "1G", GIB, "1G" },
 	{ CONFIG_STRICT, "1", 1, "yes" },
 	{ CONFIG_LOG, "off", LOG_OFF, "off" },
 	{ CONFIG_LOG, "debug", LOG_DEBUG, "debug" },
@@ -199,6 +207,9 @@ static const struct {
 	{ CONFIG_LOCK_MEMORY, "auto" },
 	{ CONFIG_SNAPLEN, "0" }, { CONFIG_SNAPLEN, "262145" },
 	{ CONFIG_TIMESTAMP, "hosts" }, { CONFIG_TIMESTAMP, "0" },
+	{ CONFIG_DUMP, "o_direct" }, { CONFIG_DUMP, "0" },
+	{ CONFIG_DUMP_BUFFER, "0" }, { CONFIG_DUMP_BUFFER, "32K" }, { CONFIG_DUMP_BUFFER, "65537" }, { CONFIG_DUMP_BUFFER, "96K" },
+	{ CONFIG_DUMP_BUFFER, "1073807360" }, { CONFIG_DUMP_BUFFER, "2G" },
 	{ CONFIG_LOG, "warning" }, { CONFIG_LOG, "3" },
 	{ CONFIG_LOG_FILE, "" },
 };
@@ -222,6 +233,9 @@ START_TEST(test_text_names_variable_value_and_allowed)
 	setup();
 	ck_refused("NETRING_BACKEND", "pakcet");
 	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, libpcap; did you mean packet?");
+	setup();
+	ck_refused("NETRING_DUMP_BUFFER", "100K");
+	ck_assert_str_eq(error.text, "NETRING_DUMP_BUFFER=100K: must be a size (K, M, G allowed), 64K..1G, a multiple of 64K");
 	setup();
 	ck_refused("NETRING_LOG_FILE", "");
 	ck_assert_str_eq(error.text, "NETRING_LOG_FILE=: must not be empty");
