@@ -6,19 +6,18 @@
  * passed all of it replaces the caller's struct.
  */
 #define _GNU_SOURCE 1 /* secure_getenv */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "nearest.h"
+#include "user-text.h"
 
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
@@ -38,9 +37,6 @@
 
 /* TPACKET_ALIGNMENT: the kernel refuses frames that are not a multiple of it. */
 #define FRAME_ALIGNMENT 16
-
-/* So much of a bad value is repeated in a sentence; pcap's error buffer has 256 bytes for all of it. */
-#define SHOWN_MAX 40
 
 static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
@@ -226,7 +222,7 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 			 format_size(variable->maximum, most, sizeof(most)), granularity_text(id));
 		break;
 	case CONFIG_TYPE_BOOL:
-		snprintf(buffer, size, "0, 1, no, yes, false, true, off, on");
+		snprintf(buffer, size, USER_TEXT_BOOLS);
 		break;
 	case CONFIG_TYPE_CHOICE:
 		join_words(variable->words, buffer, size);
@@ -266,80 +262,19 @@ const char *config_format(const struct config *config, enum config_id id, char *
 	return buffer;
 }
 
-/* A bad value as it may be shown in one line: cut, and without anything that moves a terminal's cursor. */
-static const char *shown(const char *text, char *buffer)
-{
-	size_t i;
-
-	for (i = 0; i < SHOWN_MAX && text[i]; i++)
-		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
-	strcpy(buffer + i, text[i] ? "..." : "");
-	return buffer;
-}
-
 /* Reading */
-
-/* -EINVAL if there is anything but digits (and for a size one suffix), -ERANGE if 64 bits do not hold it. */
-static int read_digits(const char *text, bool suffix_allowed, uint64_t *value)
-{
-	uint64_t number = 0;
-	unsigned int shift = 0;
-	const char *at;
-
-	for (at = text; *at >= '0' && *at <= '9'; at++)
-		if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
-			return -ERANGE;
-	if (at == text)
-		return -EINVAL;
-	if (suffix_allowed && *at) {
-		static const char suffixes[] = "kmg";
-		const char *suffix = strchr(suffixes, tolower((unsigned char)*at++));
-
-		if (!suffix)
-			return -EINVAL;
-		shift = 10 * (unsigned int)(suffix - suffixes + 1);
-	}
-	if (*at)
-		return -EINVAL;
-	if (number > UINT64_MAX >> shift)
-		return -ERANGE;
-	*value = number << shift;
-	return 0;
-}
-
-/* The index of the word, any case; beginnings of words do not count. */
-static int read_word(const char *text, const char *const *words, uint64_t *value)
-{
-	for (size_t i = 0; words[i]; i++)
-		if (strcasecmp(text, words[i]) == 0) {
-			*value = i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int read_bool(const char *text, uint64_t *value)
-{
-	/* Odd is yes. */
-	static const char *const words[] = { "0", "1", "no", "yes", "false", "true", "off", "on", NULL };
-	int result = read_word(text, words, value);
-
-	if (result == 0)
-		*value &= 1;
-	return result;
-}
 
 static int refuse(enum config_id id, const char *text, struct netring_error *error)
 {
 	const struct config_variable *variable = &config_variables[id];
 	struct nearest nearest = NEAREST_INIT(text);
-	char value[SHOWN_MAX + 4], allowed[160];
+	char value[USER_TEXT_SHOWN + 4], allowed[160];
 
 	if (variable->type == CONFIG_TYPE_STRING)
 		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
 	for (size_t i = 0; variable->type == CONFIG_TYPE_CHOICE && variable->words[i]; i++)
 		nearest_offer(&nearest, variable->words[i]);
-	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, shown(text, value),
+	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, user_text_shown(text, value),
 			 variable->type == CONFIG_TYPE_NUMBER ? "a number, "
 			 : variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), "
 							      : "one of ",
@@ -354,13 +289,13 @@ static int read_value(enum config_id id, const char *text, uint64_t *value)
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SIZE:
-		if (read_digits(text, variable->type == CONFIG_TYPE_SIZE, value))
+		if (user_text_number(text, variable->type == CONFIG_TYPE_SIZE, value))
 			return -EINVAL;
 		return *value < variable->minimum || *value > variable->maximum || *value % granularity(id) ? -EINVAL : 0;
 	case CONFIG_TYPE_BOOL:
-		return read_bool(text, value);
+		return user_text_bool(text, value);
 	case CONFIG_TYPE_CHOICE:
-		return read_word(text, variable->words, value);
+		return user_text_word(text, variable->words, value);
 	case CONFIG_TYPE_STRING:
 		*value = 0;
 		return *text ? 0 : -EINVAL;
@@ -506,14 +441,14 @@ int config_find(const char *name, struct netring_error *error)
 {
 	/* The common prefix is no evidence of nearness. */
 	struct nearest nearest = NEAREST_INIT(has_prefix(name, PREFIX) ? name + PREFIX_LENGTH : name);
-	char shown_name[SHOWN_MAX + 4];
+	char shown_name[USER_TEXT_SHOWN + 4];
 
 	for (size_t i = 0; i < CONFIG_COUNT; i++) {
 		if (strcmp(name, config_variables[i].name) == 0)
 			return (int)i;
 		nearest_offer(&nearest, config_variables[i].name + PREFIX_LENGTH);
 	}
-	return error_set(error, ENOENT, "unknown variable %s%s%s%s", shown(name, shown_name), nearest.best ? ", did you mean " PREFIX : "",
+	return error_set(error, ENOENT, "unknown variable %s%s%s%s", user_text_shown(name, shown_name), nearest.best ? ", did you mean " PREFIX : "",
 			 nearest.best ? nearest.best : "", nearest.best ? "?" : "");
 }
 
