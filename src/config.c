@@ -15,7 +15,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config-check.h"
+#include "fanout.h"
 #include "nearest.h"
 #include "user-text.h"
 
@@ -28,9 +29,6 @@
 
 /* The test suite's own variables live beside ours in the environment of every program that it starts. */
 #define TESTS_PREFIX PREFIX "TESTS_"
-
-#define BLOCKS_MAX 65536
-#define RING_MAX (64 * GIB)
 
 /* Whole pages of any architecture, and whole blocks of any disk. */
 #define DUMP_ALIGNMENT (64 * KIB)
@@ -47,7 +45,27 @@ static const char *const dump_modes[] = { "auto", "direct", "cached", "stdio", N
 /* The index of each word is its enum log_level. */
 static const char *const log_levels[] = { "off", "error", "warn", "info", "debug", NULL };
 
+/* A number of rings that nobody has, and what netring_config.rings takes for "one for each receive queue". */
+static const char *const rings_words[] = { "auto", NULL };
+static const uint64_t rings_values[] = { 0 };
+static const char *const numa_words[] = { "auto", "off", NULL };
+static const uint64_t numa_values[] = { (uint64_t)NETRING_NUMA_AUTO, (uint64_t)NETRING_NUMA_OFF };
+
 static const char as_the_program_asks[] = "as the program asks";
+
+static int check_fanout(const char *text, struct netring_error *error)
+{
+	struct netring_fanout fanout = { 0 };
+
+	return fanout_parse(&fanout, text, error);
+}
+
+static int check_fanout_flags(const char *text, struct netring_error *error)
+{
+	unsigned flags;
+
+	return fanout_parse_flags(&flags, text, error);
+}
 
 /* clang-format off: tables. */
 const struct config_variable config_variables[CONFIG_COUNT] = {
@@ -64,11 +82,11 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "size of one ring block",
 	},
 	[CONFIG_BLOCK_COUNT] = {
-		.name = "NETRING_BLOCK_COUNT", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = BLOCKS_MAX, .initial = 64,
+		.name = "NETRING_BLOCK_COUNT", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = CONFIG_BLOCKS_MAX, .initial = 64,
 		.help = "number of ring blocks",
 	},
 	[CONFIG_RING_SIZE] = {
-		.name = "NETRING_RING_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = RING_MAX,
+		.name = "NETRING_RING_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = CONFIG_RING_MAX,
 		.unset = "block size x block count",
 		.help = "size of the whole ring, instead of the number of blocks",
 	},
@@ -93,6 +111,34 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 	[CONFIG_BUSY_POLL_US] = {
 		.name = "NETRING_BUSY_POLL_US", .type = CONFIG_TYPE_NUMBER, .maximum = 1000000,
 		.help = "microseconds for which the reader spins on the ring before it sleeps",
+	},
+	[CONFIG_RINGS] = {
+		.name = "NETRING_RINGS", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 256, .initial = 1,
+		.words = rings_words, .word_values = rings_values,
+		.help = "rings for each interface, read as one stream in time order; auto: one for each receive queue, no more than the CPUs that the process may use",
+	},
+	[CONFIG_FANOUT] = {
+		.name = "NETRING_FANOUT", .type = CONFIG_TYPE_STRING, .unset = "none", .check = check_fanout,
+		.allowed = "MODE[:GROUP]; MODE is hash, lb, cpu, rollover, random, qm, cbpf, ebpf, symmetric, inner; GROUP is 0..65535, auto, @NAME",
+		.help = "share the packets of an interface with other captures that say the same",
+	},
+	[CONFIG_FANOUT_FLAGS] = {
+		.name = "NETRING_FANOUT_FLAGS", .type = CONFIG_TYPE_STRING, .unset = "none", .check = check_fanout_flags,
+		.allowed = "one or more of rollover, defrag, ignore_outgoing, unique_id, with commas between them",
+		.help = "flags of the fanout group",
+	},
+	[CONFIG_FANOUT_PROG] = {
+		.name = "NETRING_FANOUT_PROG", .type = CONFIG_TYPE_STRING, .unset = "none", .allowed = "a path",
+		.help = "the program of fanout modes cbpf (text, as of tcpdump -ddd) and ebpf (object file, or pinned)",
+	},
+	[CONFIG_CPU] = {
+		.name = "NETRING_CPU", .type = CONFIG_TYPE_NUMBER, .maximum = 1023, .unset = "not pinned",
+		.help = "CPU that the reading thread is pinned to",
+	},
+	[CONFIG_NUMA] = {
+		.name = "NETRING_NUMA", .type = CONFIG_TYPE_NUMBER, .maximum = 1023, .initial = (uint64_t)NETRING_NUMA_AUTO,
+		.words = numa_words, .word_values = numa_values,
+		.help = "NUMA node that the ring's memory comes from; auto: that of the interface's adapter",
 	},
 	[CONFIG_LOCK_MEMORY] = {
 		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_BOOL,
@@ -127,7 +173,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "how much netring says",
 	},
 	[CONFIG_LOG_FILE] = {
-		.name = "NETRING_LOG_FILE", .type = CONFIG_TYPE_STRING, .unset = "stderr",
+		.name = "NETRING_LOG_FILE", .type = CONFIG_TYPE_STRING, .unset = "stderr", .allowed = "a path",
 		.help = "file to which log lines are appended",
 	},
 };
@@ -208,6 +254,15 @@ static void join_words(const char *const *words, char *buffer, size_t size)
 		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", words[i]);
 }
 
+/* "1..256 or auto", "0..1023, auto or off". */
+static void write_range(const struct config_variable *variable, char *buffer, size_t size)
+{
+	size_t used = (size_t)snprintf(buffer, size, "%" PRIu64 "..%" PRIu64, variable->minimum, variable->maximum);
+
+	for (size_t i = 0; variable->words && variable->words[i] && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", variable->words[i + 1] ? ", " : " or ", variable->words[i]);
+}
+
 const char *config_allowed(enum config_id id, char *buffer, size_t size)
 {
 	const struct config_variable *variable = &config_variables[id];
@@ -215,7 +270,7 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
-		snprintf(buffer, size, "%" PRIu64 "..%" PRIu64, variable->minimum, variable->maximum);
+		write_range(variable, buffer, size);
 		break;
 	case CONFIG_TYPE_SIZE:
 		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
@@ -228,10 +283,19 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 		join_words(variable->words, buffer, size);
 		break;
 	case CONFIG_TYPE_STRING:
-		snprintf(buffer, size, "a path");
+		snprintf(buffer, size, "%s", variable->allowed);
 		break;
 	}
 	return buffer;
+}
+
+/* The word that a NUMBER's value stands for, or NULL. */
+static const char *word_of(const struct config_variable *variable, uint64_t value)
+{
+	for (size_t i = 0; variable->words && variable->words[i]; i++)
+		if (variable->word_values[i] == value)
+			return variable->words[i];
+	return NULL;
 }
 
 const char *config_format(const struct config *config, enum config_id id, char *buffer, size_t size)
@@ -245,7 +309,10 @@ const char *config_format(const struct config *config, enum config_id id, char *
 	}
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
-		snprintf(buffer, size, "%" PRIu64, value);
+		if (word_of(variable, value))
+			snprintf(buffer, size, "%s", word_of(variable, value));
+		else
+			snprintf(buffer, size, "%" PRIu64, value);
 		break;
 	case CONFIG_TYPE_SIZE:
 		return format_size(value, buffer, size);
@@ -270,16 +337,41 @@ static int refuse(enum config_id id, const char *text, struct netring_error *err
 	struct nearest nearest = NEAREST_INIT(text);
 	char value[USER_TEXT_SHOWN + 4], allowed[160];
 
-	if (variable->type == CONFIG_TYPE_STRING)
-		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
-	for (size_t i = 0; variable->type == CONFIG_TYPE_CHOICE && variable->words[i]; i++)
+	for (size_t i = 0; variable->words && variable->words[i]; i++)
 		nearest_offer(&nearest, variable->words[i]);
 	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, user_text_shown(text, value),
-			 variable->type == CONFIG_TYPE_NUMBER ? "a number, "
-			 : variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), "
-							      : "one of ",
+			 variable->type == CONFIG_TYPE_SIZE	? "a size (K, M, G allowed), "
+			 : variable->type != CONFIG_TYPE_NUMBER ? "one of "
+			 : variable->words			? ""
+								: "a number, ",
 			 config_allowed(id, allowed, sizeof(allowed)), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
 			 nearest.best ? "?" : "");
+}
+
+static int check_string(const struct config_variable *variable, const char *text, struct netring_error *error)
+{
+	struct netring_error problem;
+
+	if (!*text)
+		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
+	if (variable->check && variable->check(text, &problem) < 0)
+		return error_set(error, EINVAL, "%s=%s", variable->name, problem.text);
+	return 0;
+}
+
+static int read_number(const struct config_variable *variable, uint64_t multiple, const char *text, uint64_t *value)
+{
+	uint64_t number;
+
+	if (variable->words && user_text_word(text, variable->words, &number) == 0) {
+		*value = variable->word_values[number];
+		return 0;
+	}
+	if (user_text_number(text, variable->type == CONFIG_TYPE_SIZE, &number) || number < variable->minimum || number > variable->maximum ||
+	    number % multiple)
+		return -EINVAL;
+	*value = number;
+	return 0;
 }
 
 static int read_value(enum config_id id, const char *text, uint64_t *value)
@@ -289,28 +381,30 @@ static int read_value(enum config_id id, const char *text, uint64_t *value)
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SIZE:
-		if (user_text_number(text, variable->type == CONFIG_TYPE_SIZE, value))
-			return -EINVAL;
-		return *value < variable->minimum || *value > variable->maximum || *value % granularity(id) ? -EINVAL : 0;
+		return read_number(variable, granularity(id), text, value);
 	case CONFIG_TYPE_BOOL:
 		return user_text_bool(text, value);
 	case CONFIG_TYPE_CHOICE:
 		return user_text_word(text, variable->words, value);
-	case CONFIG_TYPE_STRING:
-		*value = 0;
-		return *text ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
 	}
-	return -EINVAL;
 }
 
 int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct netring_error *error)
 {
-	uint64_t value;
+	bool is_string = config_variables[id].type == CONFIG_TYPE_STRING;
+	uint64_t value = 0;
+	int result = 0;
 
-	if (read_value(id, text, &value))
-		return refuse(id, text, error);
+	if (is_string)
+		result = check_string(&config_variables[id], text, error);
+	else if (read_value(id, text, &value))
+		result = refuse(id, text, error);
+	if (result < 0)
+		return result;
 	config->value[id] = value;
-	config->text[id] = config_variables[id].type == CONFIG_TYPE_STRING ? text : NULL;
+	config->text[id] = is_string ? text : NULL;
 	config->source[id] = source;
 	return 0;
 }
@@ -344,67 +438,6 @@ static int load_variable(struct config *config, enum config_id id, struct netrin
 	return text ? config_parse(config, id, text, CONFIG_FROM_ENVIRONMENT, error) : 0;
 }
 
-static void unset(struct config *config, enum config_id id)
-{
-	set(config, id, config_variables[id].initial, CONFIG_FROM_DEFAULT);
-}
-
-/* RING_SIZE and BLOCK_COUNT say the same thing: of two that come from different places the stronger one counts. */
-static int settle_ring_size(struct config *config, struct netring_error *error)
-{
-	char text[24];
-
-	if (!config_is_set(config, CONFIG_RING_SIZE) || !config_is_set(config, CONFIG_BLOCK_COUNT))
-		return 0;
-	if (config->source[CONFIG_RING_SIZE] == config->source[CONFIG_BLOCK_COUNT])
-		return error_set(error, EINVAL,
-				 "NETRING_RING_SIZE=%s: not allowed together with NETRING_BLOCK_COUNT=%" PRIu64
-				 ", each decides the size of the ring; set one of them",
-				 format_size(config->value[CONFIG_RING_SIZE], text, sizeof(text)), config->value[CONFIG_BLOCK_COUNT]);
-	unset(config, config->source[CONFIG_RING_SIZE] > config->source[CONFIG_BLOCK_COUNT] ? CONFIG_BLOCK_COUNT : CONFIG_RING_SIZE);
-	return 0;
-}
-
-static int check_ring(const struct config *config, struct netring_error *error)
-{
-	uint64_t block = config->value[CONFIG_BLOCK_SIZE], count = config->value[CONFIG_BLOCK_COUNT], ring = config->value[CONFIG_RING_SIZE];
-	char ring_text[24], block_text[24];
-
-	format_size(block, block_text, sizeof(block_text));
-	if (!config_is_set(config, CONFIG_RING_SIZE)) {
-		if (count <= RING_MAX / block)
-			return 0;
-		return error_set(error, EINVAL,
-				 "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G", count,
-				 block_text);
-	}
-	format_size(ring, ring_text, sizeof(ring_text));
-	/* A block size that nobody chose gives way to a smaller ring. */
-	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must not be smaller than a block, NETRING_BLOCK_SIZE=%s", ring_text,
-				 block_text);
-	if ((ring - 1) / block + 1 > BLOCKS_MAX)
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s", ring_text, BLOCKS_MAX,
-				 block_text);
-	return 0;
-}
-
-static int check_frame(const struct config *config, struct netring_error *error)
-{
-	uint64_t block = config->value[CONFIG_BLOCK_SIZE], frame = config->value[CONFIG_FRAME_SIZE];
-	char frame_text[24], block_text[24];
-
-	if (frame <= block)
-		return 0;
-	format_size(frame, frame_text, sizeof(frame_text));
-	format_size(block, block_text, sizeof(block_text));
-	/* Name first what the user wrote. */
-	if (config->source[CONFIG_FRAME_SIZE] >= config->source[CONFIG_BLOCK_SIZE])
-		return error_set(error, EINVAL, "NETRING_FRAME_SIZE=%s: must not be larger than a block, NETRING_BLOCK_SIZE=%s", frame_text,
-				 block_text);
-	return error_set(error, EINVAL, "NETRING_BLOCK_SIZE=%s: must not be smaller than a frame, NETRING_FRAME_SIZE=%s", block_text, frame_text);
-}
-
 int config_load(struct config *config, struct netring_error *error)
 {
 	struct config loaded = *config;
@@ -420,11 +453,7 @@ int config_load(struct config *config, struct netring_error *error)
 		if (result < 0)
 			return result;
 	}
-	result = settle_ring_size(&loaded, error);
-	if (result == 0)
-		result = check_ring(&loaded, error);
-	if (result == 0)
-		result = check_frame(&loaded, error);
+	result = config_check(&loaded, error);
 	if (result == 0)
 		*config = loaded;
 	return result;
