@@ -6,19 +6,19 @@
  * passed all of it replaces the caller's struct.
  */
 #define _GNU_SOURCE 1 /* secure_getenv */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config-check.h"
+#include "fanout.h"
 #include "nearest.h"
+#include "user-text.h"
 
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
@@ -30,23 +30,42 @@
 /* The test suite's own variables live beside ours in the environment of every program that it starts. */
 #define TESTS_PREFIX PREFIX "TESTS_"
 
-#define BLOCKS_MAX 65536
-#define RING_MAX (64 * GIB)
+/* Whole pages of any architecture, and whole blocks of any disk. */
+#define DUMP_ALIGNMENT (64 * KIB)
 
 /* TPACKET_ALIGNMENT: the kernel refuses frames that are not a multiple of it. */
 #define FRAME_ALIGNMENT 16
-
-/* So much of a bad value is repeated in a sentence; pcap's error buffer has 256 bytes for all of it. */
-#define SHOWN_MAX 40
 
 static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
 /* libpcap's names. */
 static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
+/* The index of each word is its enum config_dump. */
+static const char *const dump_modes[] = { "auto", "direct", "cached", "stdio", NULL };
 /* The index of each word is its enum log_level. */
 static const char *const log_levels[] = { "off", "error", "warn", "info", "debug", NULL };
 
+/* A number of rings that nobody has, and what netring_config.rings takes for "one for each receive queue". */
+static const char *const rings_words[] = { "auto", NULL };
+static const uint64_t rings_values[] = { 0 };
+static const char *const numa_words[] = { "auto", "off", NULL };
+static const uint64_t numa_values[] = { (uint64_t)NETRING_NUMA_AUTO, (uint64_t)NETRING_NUMA_OFF };
+
 static const char as_the_program_asks[] = "as the program asks";
+
+static int check_fanout(const char *text, struct netring_error *error)
+{
+	struct netring_fanout fanout = { 0 };
+
+	return fanout_parse(&fanout, text, error);
+}
+
+static int check_fanout_flags(const char *text, struct netring_error *error)
+{
+	unsigned flags;
+
+	return fanout_parse_flags(&flags, text, error);
+}
 
 /* clang-format off: tables. */
 const struct config_variable config_variables[CONFIG_COUNT] = {
@@ -63,11 +82,11 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "size of one ring block",
 	},
 	[CONFIG_BLOCK_COUNT] = {
-		.name = "NETRING_BLOCK_COUNT", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = BLOCKS_MAX, .initial = 64,
+		.name = "NETRING_BLOCK_COUNT", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = CONFIG_BLOCKS_MAX, .initial = 64,
 		.help = "number of ring blocks",
 	},
 	[CONFIG_RING_SIZE] = {
-		.name = "NETRING_RING_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = RING_MAX,
+		.name = "NETRING_RING_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 4 * KIB, .maximum = CONFIG_RING_MAX,
 		.unset = "block size x block count",
 		.help = "size of the whole ring, instead of the number of blocks",
 	},
@@ -93,6 +112,34 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.name = "NETRING_BUSY_POLL_US", .type = CONFIG_TYPE_NUMBER, .maximum = 1000000,
 		.help = "microseconds for which the reader spins on the ring before it sleeps",
 	},
+	[CONFIG_RINGS] = {
+		.name = "NETRING_RINGS", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 256, .initial = 1,
+		.words = rings_words, .word_values = rings_values,
+		.help = "rings for each interface, read as one stream in time order; auto: one for each receive queue, no more than the CPUs that the process may use",
+	},
+	[CONFIG_FANOUT] = {
+		.name = "NETRING_FANOUT", .type = CONFIG_TYPE_STRING, .unset = "none", .check = check_fanout,
+		.allowed = "MODE[:GROUP]; MODE is hash, lb, cpu, rollover, random, qm, cbpf, ebpf, symmetric, inner; GROUP is 0..65535, auto, @NAME",
+		.help = "share the packets of an interface with other captures that say the same",
+	},
+	[CONFIG_FANOUT_FLAGS] = {
+		.name = "NETRING_FANOUT_FLAGS", .type = CONFIG_TYPE_STRING, .unset = "none", .check = check_fanout_flags,
+		.allowed = "one or more of rollover, defrag, ignore_outgoing, unique_id, with commas between them",
+		.help = "flags of the fanout group",
+	},
+	[CONFIG_FANOUT_PROG] = {
+		.name = "NETRING_FANOUT_PROG", .type = CONFIG_TYPE_STRING, .unset = "none", .allowed = "a path",
+		.help = "the program of fanout modes cbpf (text, as of tcpdump -ddd) and ebpf (object file, or pinned)",
+	},
+	[CONFIG_CPU] = {
+		.name = "NETRING_CPU", .type = CONFIG_TYPE_NUMBER, .maximum = 1023, .unset = "not pinned",
+		.help = "CPU that the reading thread is pinned to",
+	},
+	[CONFIG_NUMA] = {
+		.name = "NETRING_NUMA", .type = CONFIG_TYPE_NUMBER, .maximum = 1023, .initial = (uint64_t)NETRING_NUMA_AUTO,
+		.words = numa_words, .word_values = numa_values,
+		.help = "NUMA node that the ring's memory comes from; auto: that of the interface's adapter",
+	},
 	[CONFIG_LOCK_MEMORY] = {
 		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_BOOL,
 		.help = "lock the reader's own memory (the ring is kernel memory and never swapped)",
@@ -109,6 +156,14 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.name = "NETRING_TIMESTAMP", .type = CONFIG_TYPE_CHOICE, .words = timestamps, .unset = as_the_program_asks,
 		.help = "time-stamp type, by libpcap's names",
 	},
+	[CONFIG_DUMP] = {
+		.name = "NETRING_DUMP", .type = CONFIG_TYPE_CHOICE, .words = dump_modes, .initial = DUMP_AUTO,
+		.help = "how savefiles are written: O_DIRECT, large writes through the page cache, or stdio as libpcap does",
+	},
+	[CONFIG_DUMP_BUFFER] = {
+		.name = "NETRING_DUMP_BUFFER", .type = CONFIG_TYPE_SIZE, .minimum = DUMP_ALIGNMENT, .maximum = GIB, .initial = 8 * MIB,
+		.help = "bytes that the writer of a savefile may hold back under load",
+	},
 	[CONFIG_STRICT] = {
 		.name = "NETRING_STRICT", .type = CONFIG_TYPE_BOOL,
 		.help = "turn every fallback into an error",
@@ -118,7 +173,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "how much netring says",
 	},
 	[CONFIG_LOG_FILE] = {
-		.name = "NETRING_LOG_FILE", .type = CONFIG_TYPE_STRING, .unset = "stderr",
+		.name = "NETRING_LOG_FILE", .type = CONFIG_TYPE_STRING, .unset = "stderr", .allowed = "a path",
 		.help = "file to which log lines are appended",
 	},
 };
@@ -154,8 +209,24 @@ static uint64_t granularity(enum config_id id)
 		return page_size();
 	case CONFIG_FRAME_SIZE:
 		return FRAME_ALIGNMENT;
+	case CONFIG_DUMP_BUFFER:
+		return DUMP_ALIGNMENT;
 	default:
 		return 1;
+	}
+}
+
+static const char *granularity_text(enum config_id id)
+{
+	switch (id) {
+	case CONFIG_BLOCK_SIZE:
+		return ", a multiple of the page size";
+	case CONFIG_FRAME_SIZE:
+		return ", a multiple of 16";
+	case CONFIG_DUMP_BUFFER:
+		return ", a multiple of 64K";
+	default:
+		return "";
 	}
 }
 
@@ -183,6 +254,15 @@ static void join_words(const char *const *words, char *buffer, size_t size)
 		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", words[i]);
 }
 
+/* "1..256 or auto", "0..1023, auto or off". */
+static void write_range(const struct config_variable *variable, char *buffer, size_t size)
+{
+	size_t used = (size_t)snprintf(buffer, size, "%" PRIu64 "..%" PRIu64, variable->minimum, variable->maximum);
+
+	for (size_t i = 0; variable->words && variable->words[i] && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", variable->words[i + 1] ? ", " : " or ", variable->words[i]);
+}
+
 const char *config_allowed(enum config_id id, char *buffer, size_t size)
 {
 	const struct config_variable *variable = &config_variables[id];
@@ -190,26 +270,32 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
-		snprintf(buffer, size, "%" PRIu64 "..%" PRIu64, variable->minimum, variable->maximum);
+		write_range(variable, buffer, size);
 		break;
 	case CONFIG_TYPE_SIZE:
 		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
-			 format_size(variable->maximum, most, sizeof(most)),
-			 id == CONFIG_BLOCK_SIZE   ? ", a multiple of the page size"
-			 : id == CONFIG_FRAME_SIZE ? ", a multiple of 16"
-						   : "");
+			 format_size(variable->maximum, most, sizeof(most)), granularity_text(id));
 		break;
 	case CONFIG_TYPE_BOOL:
-		snprintf(buffer, size, "0, 1, no, yes, false, true, off, on");
+		snprintf(buffer, size, USER_TEXT_BOOLS);
 		break;
 	case CONFIG_TYPE_CHOICE:
 		join_words(variable->words, buffer, size);
 		break;
 	case CONFIG_TYPE_STRING:
-		snprintf(buffer, size, "a path");
+		snprintf(buffer, size, "%s", variable->allowed);
 		break;
 	}
 	return buffer;
+}
+
+/* The word that a NUMBER's value stands for, or NULL. */
+static const char *word_of(const struct config_variable *variable, uint64_t value)
+{
+	for (size_t i = 0; variable->words && variable->words[i]; i++)
+		if (variable->word_values[i] == value)
+			return variable->words[i];
+	return NULL;
 }
 
 const char *config_format(const struct config *config, enum config_id id, char *buffer, size_t size)
@@ -223,7 +309,10 @@ const char *config_format(const struct config *config, enum config_id id, char *
 	}
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
-		snprintf(buffer, size, "%" PRIu64, value);
+		if (word_of(variable, value))
+			snprintf(buffer, size, "%s", word_of(variable, value));
+		else
+			snprintf(buffer, size, "%" PRIu64, value);
 		break;
 	case CONFIG_TYPE_SIZE:
 		return format_size(value, buffer, size);
@@ -240,85 +329,49 @@ const char *config_format(const struct config *config, enum config_id id, char *
 	return buffer;
 }
 
-/* A bad value as it may be shown in one line: cut, and without anything that moves a terminal's cursor. */
-static const char *shown(const char *text, char *buffer)
-{
-	size_t i;
-
-	for (i = 0; i < SHOWN_MAX && text[i]; i++)
-		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
-	strcpy(buffer + i, text[i] ? "..." : "");
-	return buffer;
-}
-
 /* Reading */
-
-/* -EINVAL if there is anything but digits (and for a size one suffix), -ERANGE if 64 bits do not hold it. */
-static int read_digits(const char *text, bool suffix_allowed, uint64_t *value)
-{
-	uint64_t number = 0;
-	unsigned int shift = 0;
-	const char *at;
-
-	for (at = text; *at >= '0' && *at <= '9'; at++)
-		if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
-			return -ERANGE;
-	if (at == text)
-		return -EINVAL;
-	if (suffix_allowed && *at) {
-		static const char suffixes[] = "kmg";
-		const char *suffix = strchr(suffixes, tolower((unsigned char)*at++));
-
-		if (!suffix)
-			return -EINVAL;
-		shift = 10 * (unsigned int)(suffix - suffixes + 1);
-	}
-	if (*at)
-		return -EINVAL;
-	if (number > UINT64_MAX >> shift)
-		return -ERANGE;
-	*value = number << shift;
-	return 0;
-}
-
-/* The index of the word, any case; beginnings of words do not count. */
-static int read_word(const char *text, const char *const *words, uint64_t *value)
-{
-	for (size_t i = 0; words[i]; i++)
-		if (strcasecmp(text, words[i]) == 0) {
-			*value = i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int read_bool(const char *text, uint64_t *value)
-{
-	/* Odd is yes. */
-	static const char *const words[] = { "0", "1", "no", "yes", "false", "true", "off", "on", NULL };
-	int result = read_word(text, words, value);
-
-	if (result == 0)
-		*value &= 1;
-	return result;
-}
 
 static int refuse(enum config_id id, const char *text, struct netring_error *error)
 {
 	const struct config_variable *variable = &config_variables[id];
 	struct nearest nearest = NEAREST_INIT(text);
-	char value[SHOWN_MAX + 4], allowed[160];
+	char value[USER_TEXT_SHOWN + 4], allowed[160];
 
-	if (variable->type == CONFIG_TYPE_STRING)
-		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
-	for (size_t i = 0; variable->type == CONFIG_TYPE_CHOICE && variable->words[i]; i++)
+	for (size_t i = 0; variable->words && variable->words[i]; i++)
 		nearest_offer(&nearest, variable->words[i]);
-	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, shown(text, value),
-			 variable->type == CONFIG_TYPE_NUMBER ? "a number, "
-			 : variable->type == CONFIG_TYPE_SIZE ? "a size (K, M, G allowed), "
-							      : "one of ",
+	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, user_text_shown(text, value),
+			 variable->type == CONFIG_TYPE_SIZE	? "a size (K, M, G allowed), "
+			 : variable->type != CONFIG_TYPE_NUMBER ? "one of "
+			 : variable->words			? ""
+								: "a number, ",
 			 config_allowed(id, allowed, sizeof(allowed)), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
 			 nearest.best ? "?" : "");
+}
+
+static int check_string(const struct config_variable *variable, const char *text, struct netring_error *error)
+{
+	struct netring_error problem;
+
+	if (!*text)
+		return error_set(error, EINVAL, "%s=: must not be empty", variable->name);
+	if (variable->check && variable->check(text, &problem) < 0)
+		return error_set(error, EINVAL, "%s=%s", variable->name, problem.text);
+	return 0;
+}
+
+static int read_number(const struct config_variable *variable, uint64_t multiple, const char *text, uint64_t *value)
+{
+	uint64_t number;
+
+	if (variable->words && user_text_word(text, variable->words, &number) == 0) {
+		*value = variable->word_values[number];
+		return 0;
+	}
+	if (user_text_number(text, variable->type == CONFIG_TYPE_SIZE, &number) || number < variable->minimum || number > variable->maximum ||
+	    number % multiple)
+		return -EINVAL;
+	*value = number;
+	return 0;
 }
 
 static int read_value(enum config_id id, const char *text, uint64_t *value)
@@ -328,28 +381,30 @@ static int read_value(enum config_id id, const char *text, uint64_t *value)
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SIZE:
-		if (read_digits(text, variable->type == CONFIG_TYPE_SIZE, value))
-			return -EINVAL;
-		return *value < variable->minimum || *value > variable->maximum || *value % granularity(id) ? -EINVAL : 0;
+		return read_number(variable, granularity(id), text, value);
 	case CONFIG_TYPE_BOOL:
-		return read_bool(text, value);
+		return user_text_bool(text, value);
 	case CONFIG_TYPE_CHOICE:
-		return read_word(text, variable->words, value);
-	case CONFIG_TYPE_STRING:
-		*value = 0;
-		return *text ? 0 : -EINVAL;
+		return user_text_word(text, variable->words, value);
+	default:
+		return -EINVAL;
 	}
-	return -EINVAL;
 }
 
 int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct netring_error *error)
 {
-	uint64_t value;
+	bool is_string = config_variables[id].type == CONFIG_TYPE_STRING;
+	uint64_t value = 0;
+	int result = 0;
 
-	if (read_value(id, text, &value))
-		return refuse(id, text, error);
+	if (is_string)
+		result = check_string(&config_variables[id], text, error);
+	else if (read_value(id, text, &value))
+		result = refuse(id, text, error);
+	if (result < 0)
+		return result;
 	config->value[id] = value;
-	config->text[id] = config_variables[id].type == CONFIG_TYPE_STRING ? text : NULL;
+	config->text[id] = is_string ? text : NULL;
 	config->source[id] = source;
 	return 0;
 }
@@ -383,67 +438,6 @@ static int load_variable(struct config *config, enum config_id id, struct netrin
 	return text ? config_parse(config, id, text, CONFIG_FROM_ENVIRONMENT, error) : 0;
 }
 
-static void unset(struct config *config, enum config_id id)
-{
-	set(config, id, config_variables[id].initial, CONFIG_FROM_DEFAULT);
-}
-
-/* RING_SIZE and BLOCK_COUNT say the same thing: of two that come from different places the stronger one counts. */
-static int settle_ring_size(struct config *config, struct netring_error *error)
-{
-	char text[24];
-
-	if (!config_is_set(config, CONFIG_RING_SIZE) || !config_is_set(config, CONFIG_BLOCK_COUNT))
-		return 0;
-	if (config->source[CONFIG_RING_SIZE] == config->source[CONFIG_BLOCK_COUNT])
-		return error_set(error, EINVAL,
-				 "NETRING_RING_SIZE=%s: not allowed together with NETRING_BLOCK_COUNT=%" PRIu64
-				 ", each decides the size of the ring; set one of them",
-				 format_size(config->value[CONFIG_RING_SIZE], text, sizeof(text)), config->value[CONFIG_BLOCK_COUNT]);
-	unset(config, config->source[CONFIG_RING_SIZE] > config->source[CONFIG_BLOCK_COUNT] ? CONFIG_BLOCK_COUNT : CONFIG_RING_SIZE);
-	return 0;
-}
-
-static int check_ring(const struct config *config, struct netring_error *error)
-{
-	uint64_t block = config->value[CONFIG_BLOCK_SIZE], count = config->value[CONFIG_BLOCK_COUNT], ring = config->value[CONFIG_RING_SIZE];
-	char ring_text[24], block_text[24];
-
-	format_size(block, block_text, sizeof(block_text));
-	if (!config_is_set(config, CONFIG_RING_SIZE)) {
-		if (count <= RING_MAX / block)
-			return 0;
-		return error_set(error, EINVAL,
-				 "NETRING_BLOCK_COUNT=%" PRIu64 ": with blocks of NETRING_BLOCK_SIZE=%s the ring would be larger than 64G", count,
-				 block_text);
-	}
-	format_size(ring, ring_text, sizeof(ring_text));
-	/* A block size that nobody chose gives way to a smaller ring. */
-	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: must not be smaller than a block, NETRING_BLOCK_SIZE=%s", ring_text,
-				 block_text);
-	if ((ring - 1) / block + 1 > BLOCKS_MAX)
-		return error_set(error, EINVAL, "NETRING_RING_SIZE=%s: would be more than %d blocks of NETRING_BLOCK_SIZE=%s", ring_text, BLOCKS_MAX,
-				 block_text);
-	return 0;
-}
-
-static int check_frame(const struct config *config, struct netring_error *error)
-{
-	uint64_t block = config->value[CONFIG_BLOCK_SIZE], frame = config->value[CONFIG_FRAME_SIZE];
-	char frame_text[24], block_text[24];
-
-	if (frame <= block)
-		return 0;
-	format_size(frame, frame_text, sizeof(frame_text));
-	format_size(block, block_text, sizeof(block_text));
-	/* Name first what the user wrote. */
-	if (config->source[CONFIG_FRAME_SIZE] >= config->source[CONFIG_BLOCK_SIZE])
-		return error_set(error, EINVAL, "NETRING_FRAME_SIZE=%s: must not be larger than a block, NETRING_BLOCK_SIZE=%s", frame_text,
-				 block_text);
-	return error_set(error, EINVAL, "NETRING_BLOCK_SIZE=%s: must not be smaller than a frame, NETRING_FRAME_SIZE=%s", block_text, frame_text);
-}
-
 int config_load(struct config *config, struct netring_error *error)
 {
 	struct config loaded = *config;
@@ -459,11 +453,7 @@ int config_load(struct config *config, struct netring_error *error)
 		if (result < 0)
 			return result;
 	}
-	result = settle_ring_size(&loaded, error);
-	if (result == 0)
-		result = check_ring(&loaded, error);
-	if (result == 0)
-		result = check_frame(&loaded, error);
+	result = config_check(&loaded, error);
 	if (result == 0)
 		*config = loaded;
 	return result;
@@ -480,14 +470,14 @@ int config_find(const char *name, struct netring_error *error)
 {
 	/* The common prefix is no evidence of nearness. */
 	struct nearest nearest = NEAREST_INIT(has_prefix(name, PREFIX) ? name + PREFIX_LENGTH : name);
-	char shown_name[SHOWN_MAX + 4];
+	char shown_name[USER_TEXT_SHOWN + 4];
 
 	for (size_t i = 0; i < CONFIG_COUNT; i++) {
 		if (strcmp(name, config_variables[i].name) == 0)
 			return (int)i;
 		nearest_offer(&nearest, config_variables[i].name + PREFIX_LENGTH);
 	}
-	return error_set(error, ENOENT, "unknown variable %s%s%s%s", shown(name, shown_name), nearest.best ? ", did you mean " PREFIX : "",
+	return error_set(error, ENOENT, "unknown variable %s%s%s%s", user_text_shown(name, shown_name), nearest.best ? ", did you mean " PREFIX : "",
 			 nearest.best ? nearest.best : "", nearest.best ? "?" : "");
 }
 

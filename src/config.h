@@ -35,10 +35,18 @@ enum config_id {
 	CONFIG_FILL_RXHASH,
 	CONFIG_IGNORE_OUTGOING,
 	CONFIG_BUSY_POLL_US,
+	CONFIG_RINGS,
+	CONFIG_FANOUT,
+	CONFIG_FANOUT_FLAGS,
+	CONFIG_FANOUT_PROG,
+	CONFIG_CPU,
+	CONFIG_NUMA,
 	CONFIG_LOCK_MEMORY,
 	CONFIG_SNAPLEN,
 	CONFIG_PROMISC,
 	CONFIG_TIMESTAMP,
+	CONFIG_DUMP,
+	CONFIG_DUMP_BUFFER,
 	CONFIG_STRICT,
 	CONFIG_LOG,
 	CONFIG_LOG_FILE,
@@ -47,19 +55,25 @@ enum config_id {
 
 enum config_backend { BACKEND_AUTO, BACKEND_PACKET, BACKEND_LIBPCAP };
 
+/* How savefiles are written. */
+enum config_dump { DUMP_AUTO, DUMP_DIRECT, DUMP_CACHED, DUMP_STDIO };
+
 struct config {
-	/* Numbers, booleans (0, 1) and choices (index into the variable's list of words), indexed by enum config_id. */
+	/*
+	 * Numbers, booleans (0, 1) and choices (index into the variable's list of words), indexed by enum config_id. Where a number may be a word, the
+	 * word is what struct netring_config takes for it: RINGS auto is 0; NUMA, cast to int, is NETRING_NUMA_AUTO or NETRING_NUMA_OFF.
+	 */
 	uint64_t value[CONFIG_COUNT];
-	const char *text[CONFIG_COUNT];		/* strings (LOG_FILE); NULL if unset */
+	const char *text[CONFIG_COUNT];		/* strings, as they were written; NULL if unset. FANOUT: for fanout_parse, FANOUT_FLAGS: fanout_parse_flags */
 	enum config_source source[CONFIG_COUNT];
 };
 
 enum config_type {
-	CONFIG_TYPE_NUMBER,	/* decimal digits only */
+	CONFIG_TYPE_NUMBER,	/* decimal digits only, or, if there are words, one of these */
 	CONFIG_TYPE_SIZE,	/* bytes; a suffix K, M or G (powers of 1024, either case) is allowed */
 	CONFIG_TYPE_BOOL,	/* 0/1/yes/no/true/false/on/off, any case */
 	CONFIG_TYPE_CHOICE,	/* one of words, any case */
-	CONFIG_TYPE_STRING,	/* not empty */
+	CONFIG_TYPE_STRING,	/* not empty; check says what else */
 };
 
 struct config_variable {
@@ -67,7 +81,10 @@ struct config_variable {
 	enum config_type type;
 	uint64_t minimum, maximum;	/* NUMBER and SIZE; inclusive */
 	uint64_t initial;		/* the default; for a CHOICE the index of the word */
-	const char *const *words;	/* CHOICE: NULL-terminated */
+	const char *const *words;	/* CHOICE, and NUMBER that may also be a word: NULL-terminated */
+	const uint64_t *word_values;	/* NUMBER: what each word stands for, outside minimum..maximum */
+	const char *allowed;		/* STRING: what it may be, for people */
+	int (*check)(const char *text, struct netring_error *error);	/* STRING: 0, or -EINVAL and a sentence that begins with the text; NULL: no check */
 	const char *unset;		/* what people are shown while nothing sets it ("as the program asks"), or NULL to show initial */
 	const char *help;		/* one line, no full stop */
 };
@@ -87,7 +104,8 @@ void config_init(struct config *config);
 /*
  * Read the profile and the environment over what is set. In set-uid programs (secure_getenv) the environment is ignored.
  * Fails with -EINVAL and "NETRING_X=VALUE: what is allowed"; checks also what no single variable can tell: block size not a multiple of the
- * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block of a size that was chosen. config is then unchanged.
+ * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block of a size that was chosen, a fanout group's flags or
+ * program without the group or of another mode. config is then unchanged.
  * An empty value is an error like any other.
  */
 int config_load(struct config *config, struct netring_error *error);

@@ -30,7 +30,7 @@ struct report {
 
 /*
  * Bad values are taken out of our own environment after they were noted, so that the others can be loaded and shown as what they are. Values
- * that are fine one by one but not together are shown as they were read.
+ * that are fine one by one but not together are shown as they were read; while some are bad by themselves, whether the rest goes together tells nothing.
  */
 static void load(struct report *report)
 {
@@ -47,6 +47,8 @@ static void load(struct report *report)
 		report->failed = true;
 	}
 	if (config_load(&report->config, &report->together) < 0) {
+		if (report->failed)
+			report->together.text[0] = '\0';
 		report->failed = true;
 		for (size_t i = 0; i < CONFIG_COUNT; i++) {
 			const char *value = secure_getenv(config_variables[i].name);

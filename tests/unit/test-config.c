@@ -69,7 +69,9 @@ START_TEST(test_table_is_complete)
 		ck_assert_int_eq(strncmp(variable->name, "NETRING_", 8), 0);
 		ck_assert_ptr_nonnull(variable->help);
 		ck_assert_int_ne(variable->help[strlen(variable->help) - 1], '.');
-		ck_assert_int_eq(variable->type == CONFIG_TYPE_CHOICE, variable->words != NULL);
+		ck_assert(variable->type != CONFIG_TYPE_CHOICE || variable->words);
+		ck_assert_int_eq(variable->type == CONFIG_TYPE_NUMBER && variable->words, variable->word_values != NULL);
+		ck_assert_int_eq(variable->type == CONFIG_TYPE_STRING, variable->allowed != NULL);
 		ck_assert_uint_gt(strlen(config_allowed(i, text, sizeof(text))), 0);
 		ck_assert_int_eq(config_find(variable->name, NULL), (int)i);
 	}
@@ -86,6 +88,11 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config.value[CONFIG_BLOCK_TIMEOUT_MS], 60);
 	ck_assert_uint_eq(config.value[CONFIG_LOG], LOG_WARN);
 	ck_assert_ptr_null(config.text[CONFIG_LOG_FILE]);
+	ck_assert_uint_eq(config.value[CONFIG_RINGS], 1);
+	ck_assert_ptr_null(config.text[CONFIG_FANOUT]);
+	ck_assert_int_eq((int)config.value[CONFIG_NUMA], NETRING_NUMA_AUTO);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_AUTO);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP_BUFFER], 8 * MIB);
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		ck_assert_msg(!config_is_set(&config, i), "%s is set", config_variables[i].name);
 }
@@ -126,12 +133,31 @@ static const struct {
 	{ CONFIG_PROMISC, "off", 0, "no" },
 	{ CONFIG_BUSY_POLL_US, "0", 0, "0" },
 	{ CONFIG_BUSY_POLL_US, "1000000", 1000000, "1000000" },
+	{ CONFIG_RINGS, "1", 1, "1" },
+	{ CONFIG_RINGS, "256", 256, "256" },
+	{ CONFIG_RINGS, "Auto", 0, "auto" },
+	{ CONFIG_FANOUT, "hash", 0, "hash" },
+	{ CONFIG_FANOUT, "LB:7", 0, "LB:7" },
+	{ CONFIG_FANOUT, "symmetric:auto", 0, "symmetric:auto" },
+	{ CONFIG_FANOUT, "inner:@sensor1", 0, "inner:@sensor1" },
+	{ CONFIG_CPU, "0", 0, "0" },
+	{ CONFIG_CPU, "1023", 1023, "1023" },
+	{ CONFIG_NUMA, "auto", (uint64_t)NETRING_NUMA_AUTO, "auto" },
+	{ CONFIG_NUMA, "OFF", (uint64_t)NETRING_NUMA_OFF, "off" },
+	{ CONFIG_NUMA, "0", 0, "0" },
+	{ CONFIG_NUMA, "1023", 1023, "1023" },
 	{ CONFIG_LOCK_MEMORY, "no", 0, "no" },
 	{ CONFIG_LOCK_MEMORY, "yes", 1, "yes" },
 	{ CONFIG_SNAPLEN, "1", 1, "1" },
 	{ CONFIG_SNAPLEN, "262144", 262144, "262144" },
 	{ CONFIG_TIMESTAMP, "host", 0, "host" },
 	{ CONFIG_TIMESTAMP, "adapter_unsynced", 4, "adapter_unsynced" },
+	{ CONFIG_DUMP, "auto", DUMP_AUTO, "auto" },
+	{ CONFIG_DUMP, "Direct", DUMP_DIRECT, "direct" },
+	{ CONFIG_DUMP, "cached", DUMP_CACHED, "cached" },
+	{ CONFIG_DUMP, "stdio", DUMP_STDIO, "stdio" },
+	{ CONFIG_DUMP_BUFFER, "65536", 64 * KIB, "64K" },
+	{ CONFIG_DUMP_BUFFER, "1G", GIB, "1G" },
 	{ CONFIG_STRICT, "1", 1, "yes" },
 	{ CONFIG_LOG, "off", LOG_OFF, "off" },
 	{ CONFIG_LOG, "debug", LOG_DEBUG, "debug" },
@@ -147,14 +173,14 @@ START_TEST(test_good_value)
 	ck_assert_uint_eq(config.value[id], good[_i].value);
 	ck_assert_int_eq(config.source[id], CONFIG_FROM_ENVIRONMENT);
 	ck_assert_str_eq(config_format(&config, id, text, sizeof(text)), good[_i].formatted);
-	if (id == CONFIG_LOG_FILE)
+	if (config_variables[id].type == CONFIG_TYPE_STRING)
 		ck_assert_str_eq(config.text[id], good[_i].text);
 	else
 		ck_assert_ptr_null(config.text[id]);
 }
 END_TEST
 
-/* Bad values: these for every variable that is not a string; an empty one is bad for strings too. */
+/* Bad values: these for every variable that is not a path; an empty one is bad for paths too. */
 
 static const char *const bad_everywhere[] = {
 	"", " ", "-1", "-", "+1", " 1", "1 ", "1\n", "0x10", "1.5", "1e3", "abc", "nan", "1K1", "1KB", "KK", "K", "4MM", "1T",
@@ -168,10 +194,15 @@ static bool is_fine(enum config_id id, const char *text)
 	return config_variables[id].type == CONFIG_TYPE_NUMBER && strcmp(text, "2") == 0;
 }
 
+static bool is_path(enum config_id id)
+{
+	return config_variables[id].type == CONFIG_TYPE_STRING && !config_variables[id].check;
+}
+
 START_TEST(test_bad_value_everywhere)
 {
 	for (size_t i = 0; i < CONFIG_COUNT; i++) {
-		if (is_fine(i, bad_everywhere[_i]) || (config_variables[i].type == CONFIG_TYPE_STRING && bad_everywhere[_i][0]))
+		if (is_fine(i, bad_everywhere[_i]) || (is_path(i) && bad_everywhere[_i][0]))
 			continue;
 		setup();
 		ck_refused(config_variables[i].name, bad_everywhere[_i]);
@@ -196,9 +227,19 @@ static const struct {
 	{ CONFIG_BLOCK_TIMEOUT_MS, "0" }, { CONFIG_BLOCK_TIMEOUT_MS, "3600001" }, { CONFIG_BLOCK_TIMEOUT_MS, "60ms" },
 	{ CONFIG_FILL_RXHASH, "y" }, { CONFIG_FILL_RXHASH, "enabled" }, { CONFIG_FILL_RXHASH, "01" },
 	{ CONFIG_BUSY_POLL_US, "1000001" }, { CONFIG_BUSY_POLL_US, "50us" },
+	{ CONFIG_RINGS, "0" }, { CONFIG_RINGS, "257" }, { CONFIG_RINGS, "4294967297" }, { CONFIG_RINGS, "1K" }, { CONFIG_RINGS, "off" },
+	{ CONFIG_RINGS, "automatic" },
+	{ CONFIG_FANOUT, "42" }, { CONFIG_FANOUT, "hash:65536" }, { CONFIG_FANOUT, "hash:@" }, { CONFIG_FANOUT, "none" },
+	{ CONFIG_FANOUT_FLAGS, "rollover," }, { CONFIG_FANOUT_FLAGS, "none" },
+	{ CONFIG_FANOUT_PROG, "" },
+	{ CONFIG_CPU, "1024" }, { CONFIG_CPU, "auto" }, { CONFIG_CPU, "0-1" },
+	{ CONFIG_NUMA, "1024" }, { CONFIG_NUMA, "no" }, { CONFIG_NUMA, "-2" }, { CONFIG_NUMA, "18446744073709551614" },
 	{ CONFIG_LOCK_MEMORY, "auto" },
 	{ CONFIG_SNAPLEN, "0" }, { CONFIG_SNAPLEN, "262145" },
 	{ CONFIG_TIMESTAMP, "hosts" }, { CONFIG_TIMESTAMP, "0" },
+	{ CONFIG_DUMP, "o_direct" }, { CONFIG_DUMP, "0" },
+	{ CONFIG_DUMP_BUFFER, "0" }, { CONFIG_DUMP_BUFFER, "32K" }, { CONFIG_DUMP_BUFFER, "65537" }, { CONFIG_DUMP_BUFFER, "96K" },
+	{ CONFIG_DUMP_BUFFER, "1073807360" }, { CONFIG_DUMP_BUFFER, "2G" },
 	{ CONFIG_LOG, "warning" }, { CONFIG_LOG, "3" },
 	{ CONFIG_LOG_FILE, "" },
 };
@@ -222,6 +263,21 @@ START_TEST(test_text_names_variable_value_and_allowed)
 	setup();
 	ck_refused("NETRING_BACKEND", "pakcet");
 	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, libpcap; did you mean packet?");
+	setup();
+	ck_refused("NETRING_DUMP_BUFFER", "100K");
+	ck_assert_str_eq(error.text, "NETRING_DUMP_BUFFER=100K: must be a size (K, M, G allowed), 64K..1G, a multiple of 64K");
+	setup();
+	ck_refused("NETRING_RINGS", "0");
+	ck_assert_str_eq(error.text, "NETRING_RINGS=0: must be 1..256 or auto");
+	setup();
+	ck_refused("NETRING_NUMA", "aut");
+	ck_assert_str_eq(error.text, "NETRING_NUMA=aut: must be 0..1023, auto or off; did you mean auto?");
+	setup();
+	ck_refused("NETRING_FANOUT", "hash:99999");
+	ck_assert_str_eq(error.text, "NETRING_FANOUT=hash:99999: the group must be 0..65535, auto or @NAME");
+	setup();
+	ck_refused("NETRING_FANOUT_FLAGS", "");
+	ck_assert_str_eq(error.text, "NETRING_FANOUT_FLAGS=: must not be empty");
 	setup();
 	ck_refused("NETRING_LOG_FILE", "");
 	ck_assert_str_eq(error.text, "NETRING_LOG_FILE=: must not be empty");
@@ -297,6 +353,68 @@ START_TEST(test_ring_limits)
 	ck_refused("NETRING_BLOCK_COUNT", "65");
 	setenv("NETRING_BLOCK_COUNT", "64", 1);
 	ck_assert_int_eq(config_load(&config, &error), 0);
+}
+END_TEST
+
+static const struct {
+	const char *fanout, *flags, *program;
+	const char *sentence; /* NULL: fine */
+} fanouts[] = {
+	{ "hash:7", "rollover,defrag,ignore_outgoing", NULL, NULL },
+	{ "hash", "unique_id", NULL, NULL },
+	{ "rollover", "defrag", NULL, NULL },
+	{ "cbpf:7", NULL, "/a", NULL },
+	{ "EBPF:@x", "rollover", "/a", NULL },
+	{ NULL, "defrag", NULL, "NETRING_FANOUT_FLAGS=defrag: needs a group, NETRING_FANOUT" },
+	{ NULL, NULL, "/a", "NETRING_FANOUT_PROG=/a: needs a group, NETRING_FANOUT" },
+	{ "cbpf", NULL, NULL, "NETRING_FANOUT=cbpf: needs a program, NETRING_FANOUT_PROG" },
+	{ "ebpf:7", "defrag", NULL, "NETRING_FANOUT=ebpf:7: needs a program, NETRING_FANOUT_PROG" },
+	{ "hash:7", NULL, "/a", "NETRING_FANOUT_PROG=/a: only the modes cbpf and ebpf take a program, NETRING_FANOUT=hash:7" },
+	{ "symmetric", NULL, "/a", "NETRING_FANOUT_PROG=/a: only the modes cbpf and ebpf take a program, NETRING_FANOUT=symmetric" },
+	{ "inner", NULL, "/a", "NETRING_FANOUT_PROG=/a: only the modes cbpf and ebpf take a program, NETRING_FANOUT=inner" },
+	{ "rollover:7", "defrag,rollover", NULL,
+	  "NETRING_FANOUT_FLAGS=defrag,rollover: the flag rollover does not go with the mode rollover, NETRING_FANOUT=rollover:7" },
+	{ "hash:7", "unique_id", NULL,
+	  "NETRING_FANOUT_FLAGS=unique_id: the flag unique_id does not go with a chosen group, NETRING_FANOUT=hash:7" },
+	{ "hash:@a", "unique_id", NULL,
+	  "NETRING_FANOUT_FLAGS=unique_id: the flag unique_id does not go with a chosen group, NETRING_FANOUT=hash:@a" },
+};
+
+static void set_if(const char *name, const char *value)
+{
+	if (value)
+		setenv(name, value, 1);
+}
+
+START_TEST(test_fanout_together)
+{
+	int result;
+
+	set_if("NETRING_FANOUT", fanouts[_i].fanout);
+	set_if("NETRING_FANOUT_FLAGS", fanouts[_i].flags);
+	set_if("NETRING_FANOUT_PROG", fanouts[_i].program);
+	result = config_load(&config, &error);
+	if (!fanouts[_i].sentence) {
+		ck_assert_msg(result == 0, "%s", error.text);
+		return;
+	}
+	ck_assert_int_eq(result, -EINVAL);
+	ck_assert_str_eq(error.text, fanouts[_i].sentence);
+	ck_assert(!config_is_set(&config, CONFIG_FANOUT) && !config_is_set(&config, CONFIG_FANOUT_PROG));
+}
+END_TEST
+
+START_TEST(test_sentences_on_long_values_fit)
+{
+	char path[5000], name[80];
+
+	memset(path, 'p', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	snprintf(name, sizeof(name), "hash:@%.64s", path);
+	setenv("NETRING_FANOUT", name, 1);
+	ck_refused("NETRING_FANOUT_PROG", path);
+	ck_assert_ptr_nonnull(strstr(error.text, "ppp...: only the modes"));
+	ck_assert_ptr_nonnull(strstr(error.text, "NETRING_FANOUT=hash:@ppp"));
 }
 END_TEST
 
@@ -497,6 +615,8 @@ static Suite *config_suite(void)
 	tcase_add_test(cases, test_block_smaller_than_the_profiles_frame);
 	tcase_add_test(cases, test_ring_size_with_block_count);
 	tcase_add_test(cases, test_ring_limits);
+	tcase_add_loop_test(cases, test_fanout_together, 0, LENGTH(fanouts));
+	tcase_add_test(cases, test_sentences_on_long_values_fit);
 	tcase_add_test(cases, test_environment_over_profile_over_default);
 	tcase_add_test(cases, test_ring_size_beats_a_weaker_block_count);
 	tcase_add_loop_test(cases, test_profile, 0, LENGTH(profiles));
