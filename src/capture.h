@@ -3,24 +3,42 @@
 #ifndef NETRING_CAPTURE_H
 #define NETRING_CAPTURE_H
 
+#include "fanout.h"
+#include "merge.h"
 #include "packet-wait.h"
 
+/* Rings of one handle, on all its interfaces together. */
+#define CAPTURE_RINGS_MAX PACKET_WAIT_MAX
+
 struct netring {
-	struct packet_ring ring;
 	unsigned out;		/* packets of the burst that has been taken and not given back */
+	unsigned rings;
+	int epoll_fd;		/* several rings: all of their sockets; else -1 */
+	int timer_fd;		/* in it; ends a wait for packets that may still be on their way */
+	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
+	unsigned fanouts;	/* one for each interface, or none */
+	struct fanout *fanout;
+	struct merge merge;	/* several rings */
+	struct packet_ring ring[];
 };
 
 /* As netring_open, with a log whose descriptor must outlive the capture. */
 int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error);
+void capture_close(struct netring *capture);
+
+static inline bool capture_is_merged(const struct netring *capture)
+{
+	return capture->merge.sources != 0;
+}
 
 /* As netring_take, but one burst's worth: -EAGAIN if the filter has taken all of it out, so that a reader may look up between bursts. */
 int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error);
 
-/* As packet_wait. */
+/* As packet_wait, for the rings that have nothing in hand. */
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 
 /*
- * Reading a block in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for block_next: 1; 0 if there is no
+ * Reading the block of a single ring in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for block_next: 1; 0 if there is no
  * packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. capture_return takes the cursor back when the reader is through. A reader that
  * cannot return it, because somebody left by longjmp, calls capture_return_at with the frame of the first packet that it has not consumed.
  */
@@ -28,7 +46,13 @@ int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct 
 void capture_return(struct netring *capture, const struct block_cursor *cursor);
 void capture_return_at(struct netring *capture, const uint8_t *frame);
 
-/* True while the interface is down, and may be gone. */
+/*
+ * The same for several rings that hand over blocks: packets of capture->merge, by merge_take's rules, in place. netring_give_back, with any burst, takes them
+ * back.
+ */
+int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_error *error);
+
+/* True while an interface is down, and may be gone. */
 bool capture_is_down(const struct netring *capture);
 
 #endif

@@ -10,7 +10,8 @@
 
 bool interface_list_is_list(const char *text)
 {
-	return strchr(text, ',') && if_nametoindex(text) == 0;
+	/* No interface's name has one of these; what libpcap calls devices may ("dbus://…,guid=…"). */
+	return strchr(text, ',') && !strpbrk(text, "/: ") && if_nametoindex(text) == 0;
 }
 
 /* The position in the list of the same interface, by another of its names too; list->count if it is new. */

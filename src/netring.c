@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The engine's API: what netring.h promises, on one packet ring. */
+/* The engine's API: what netring.h promises, on one packet ring or on several that are read as one. */
 #include "netring.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include "capture.h"
 #include "packet-filter.h"
-#include "pages.h"
 
 struct shape {
 	uint32_t block_size, block_count, block_timeout_ms, frame_size, busy_poll_us;
@@ -34,34 +35,9 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->frame_size = shape->frame_size;
 	config->busy_poll_us = shape->busy_poll_us;
 	config->limit_memory = true;
-}
-
-static int lock_handle(const struct netring *capture, struct netring_error *error)
-{
-	if (mlock(capture, sizeof(*capture)) < 0)
-		return error_errno(error, errno, "mlock of %zu bytes (ulimit -l, CAP_IPC_LOCK)", sizeof(*capture));
-	return 0;
-}
-
-int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
-{
-	struct netring *made;
-	int ret;
-
-	if (config->size != sizeof(*config))
-		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
-	made = pages_allocate(sizeof(*made));
-	if (!made)
-		return error_errno(error, errno, "capture handle");
-	ret = packet_ring_open(&made->ring, config, log, error);
-	if (ret == 0 && config->lock_memory)
-		ret = lock_handle(made, error);
-	if (ret < 0) {
-		netring_close(made);
-		return ret;
-	}
-	*capture = made;
-	return 0;
+	config->rings = 1;
+	config->fanout.group = NETRING_FANOUT_AUTO;
+	config->numa_node = NETRING_NUMA_AUTO;
 }
 
 int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error)
@@ -73,13 +49,12 @@ int netring_open(struct netring **capture, const struct netring_config *config, 
 
 void netring_close(struct netring *capture)
 {
-	if (!capture)
-		return;
-	packet_ring_close(&capture->ring);
-	pages_free(capture, sizeof(*capture));
+	capture_close(capture);
 }
 
-int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
+/* Taking from one ring */
+
+static int take_single(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	int ret;
 
@@ -90,15 +65,114 @@ int capture_take(struct netring *capture, struct netring_burst *burst, unsigned 
 	burst->count = 0;
 	if (max == 0)
 		return 0;
-	ret = packet_ring_take(&capture->ring, burst, max < NETRING_BURST_MAX ? max : NETRING_BURST_MAX, error);
+	ret = packet_ring_take(&capture->ring[0], burst, max, error);
 	capture->out = burst->count;
 	return ret;
+}
+
+static void give_back_single(struct netring *capture, struct netring_burst *burst, unsigned used)
+{
+	if (!capture->out)
+		return;
+	burst->count = capture->out;
+	capture->out = 0;
+	packet_ring_give_back(&capture->ring[0], burst, used < burst->count ? used : burst->count);
+}
+
+int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error)
+{
+	struct packet_ring *ring = &capture->ring[0];
+	int ret;
+
+	if (!packet_ring_is_plain(ring) || capture->out)
+		return -EAGAIN;
+	ret = packet_ring_enter_block(ring, error);
+	if (ret == 1)
+		*cursor = ring->cursor;
+	return ret;
+}
+
+void capture_return(struct netring *capture, const struct block_cursor *cursor)
+{
+	struct packet_ring *ring = &capture->ring[0];
+
+	packet_ring_count_delivered(ring, ring->cursor.left - cursor->left);
+	ring->cursor = *cursor;
+	packet_ring_leave_if_empty(ring);
+}
+
+void capture_return_at(struct netring *capture, const uint8_t *frame)
+{
+	struct block_cursor cursor = capture->ring[0].cursor;
+
+	block_seek(&cursor, frame);
+	capture_return(capture, &cursor);
+}
+
+/* Taking from several */
+
+/*
+ * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long. What they
+ * wait for is in the others; or it was stamped and is on its way there, and is not waited for longer than the timer says.
+ */
+static int set_muted(struct netring *capture, bool muted, struct netring_error *error)
+{
+	struct itimerspec timer = { .it_value.tv_nsec = muted ? (long)capture->merge.delay_ns : 0 };
+
+	if (timerfd_settime(capture->timer_fd, 0, &timer, NULL) < 0)
+		return error_errno(error, errno, "timerfd_settime");
+	for (unsigned i = 0; i < capture->rings; i++) {
+		struct epoll_event event = { .events = muted && !merge_source_is_empty(&capture->merge.source[i]) ? 0 : EPOLLIN };
+
+		if (epoll_ctl(capture->epoll_fd, EPOLL_CTL_MOD, capture->ring[i].fd, &event) < 0)
+			return error_errno(error, errno, "epoll_ctl");
+	}
+	capture->muted = muted;
+	return 0;
+}
+
+int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_error *error)
+{
+	int taken = merge_take(&capture->merge, max, error), ret = 0;
+
+	if (unlikely(capture->muted && taken != 0))
+		ret = set_muted(capture, false, error);
+	else if (taken == 0 && merge_is_waiting(&capture->merge))
+		ret = set_muted(capture, true, error);
+	return ret < 0 ? ret : taken;
+}
+
+static int take_merged(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
+{
+	const struct merge *merge = &capture->merge;
+	int taken = capture_borrow_merged(capture, max, error);
+
+	burst->count = taken > 0 ? (unsigned)taken : 0;
+	burst->block_sequence = 0;
+	burst->losing = false;
+	for (unsigned i = 0; i < burst->count; i++) {
+		const struct packet_ring *ring = merge->source[merge->packet[i].source].ring;
+
+		ring->kind->view(&burst->packet[i], merge->packet[i].frame);
+		burst->packet[i].ring = merge->packet[i].source;
+		burst->losing |= ring->losing;
+	}
+	return taken;
+}
+
+/* Both */
+
+int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
+{
+	if (max > NETRING_BURST_MAX)
+		max = NETRING_BURST_MAX;
+	return capture_is_merged(capture) ? take_merged(capture, burst, max, error) : take_single(capture, burst, max, error);
 }
 
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	/* Once round the ring at most: packets may come in as fast as the filter takes them out. */
-	for (uint32_t cells = capture->ring.cells; cells != 0; cells--) {
+	for (uint32_t cells = capture->ring[0].cells; cells != 0; cells--) {
 		int ret = capture_take(capture, burst, max, error);
 
 		if (ret != -EAGAIN)
@@ -109,80 +183,154 @@ int netring_take(struct netring *capture, struct netring_burst *burst, unsigned 
 
 void netring_give_back(struct netring *capture, struct netring_burst *burst, unsigned used)
 {
-	if (!capture->out)
-		return;
-	burst->count = capture->out;
-	capture->out = 0;
-	packet_ring_give_back(&capture->ring, burst, used < burst->count ? used : burst->count);
+	if (capture_is_merged(capture))
+		merge_give_back(&capture->merge, used);
+	else
+		give_back_single(capture, burst, used);
 }
 
-int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error)
+/* The rings that have nothing in hand: those that packets in hand wait for are among them. */
+static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **rings)
 {
-	int ret;
+	unsigned count = 0;
 
-	if (!packet_ring_is_plain(&capture->ring) || capture->out)
-		return -EAGAIN;
-	ret = packet_ring_enter_block(&capture->ring, error);
-	if (ret == 1)
-		*cursor = capture->ring.cursor;
-	return ret;
-}
-
-void capture_return(struct netring *capture, const struct block_cursor *cursor)
-{
-	packet_ring_count_delivered(&capture->ring, capture->ring.cursor.left - cursor->left);
-	capture->ring.cursor = *cursor;
-	packet_ring_leave_if_empty(&capture->ring);
-}
-
-void capture_return_at(struct netring *capture, const uint8_t *frame)
-{
-	struct block_cursor cursor = capture->ring.cursor;
-
-	block_seek(&cursor, frame);
-	capture_return(capture, &cursor);
+	for (unsigned i = 0; i < capture->rings; i++)
+		if (!capture_is_merged(capture) || merge_source_is_empty(&capture->merge.source[i]))
+			rings[count++] = &capture->ring[i];
+	return count;
 }
 
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
-	return packet_wait(&capture->ring, timeout_ms, wake_fd, stop, error);
+	struct packet_ring *rings[CAPTURE_RINGS_MAX];
+	unsigned count = rings_to_wait_for(capture, rings);
+
+	int delay_ms = (int)((capture->merge.delay_ns + 999999) / 1000000), ret;
+
+	if (count == 0)
+		return WAIT_READY;
+	if (!delay_ms || !merge_is_waiting(&capture->merge) || (timeout_ms >= 0 && timeout_ms < delay_ms))
+		return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+	ret = packet_wait(rings, count, delay_ms, wake_fd, stop, error);
+	return ret == WAIT_TIMEOUT ? WAIT_READY : ret;
+}
+
+static const struct packet_ring *ring_that_is_down(const struct netring *capture)
+{
+	for (unsigned i = 0; i < capture->rings; i++)
+		if (capture->ring[i].down)
+			return &capture->ring[i];
+	return NULL;
 }
 
 bool capture_is_down(const struct netring *capture)
 {
-	return capture->ring.down;
+	return ring_that_is_down(capture) != NULL;
+}
+
+static bool is_ready(const struct netring *capture)
+{
+	return capture_is_merged(capture) ? merge_is_ready(&capture->merge) : packet_ring_is_ready(&capture->ring[0]);
 }
 
 int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *error)
 {
+	const struct packet_ring *down;
 	int ret;
 
-	if (packet_ring_is_ready(&capture->ring))
+	if (is_ready(capture))
 		return 1;
-	ret = packet_wait(&capture->ring, timeout_ms, -1, NULL, error);
-	if (ret == WAIT_DOWN)
-		return error_set(error, ENETDOWN, "%s is down", capture->ring.interface);
+	ret = capture_wait(capture, timeout_ms, -1, NULL, error);
+	down = ring_that_is_down(capture); /* none, if it has just come up */
+	if (ret == WAIT_DOWN && down)
+		return error_set(error, ENETDOWN, "%s is down", down->interface);
 	return ret < 0 ? ret : ret == WAIT_READY;
 }
 
 int netring_fd(const struct netring *capture)
 {
-	return capture->ring.fd;
+	return capture->epoll_fd >= 0 ? capture->epoll_fd : capture->ring[0].fd;
+}
+
+/* The kernel's memory for filters ran out at a later ring, or there is to be no fallback: the program that was in force is in force again. */
+static void restore_filter(struct netring *capture, unsigned rings, const struct sock_filter *filter, unsigned length)
+{
+	for (unsigned i = 0; i < rings; i++)
+		packet_filter_set(&capture->ring[i], filter, length, NULL);
 }
 
 int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error)
 {
-	return packet_filter_set(&capture->ring, filter, length, error);
+	const struct packet_ring *first = &capture->ring[0];
+	size_t size = first->filter_length * sizeof(*filter);
+	unsigned old_length = first->filter_length;
+	struct sock_filter *old = NULL;
+	int ret = 0, result = 0;
+
+	if (capture->rings > 1 && size) {
+		old = malloc(size);
+		if (!old)
+			return error_errno(error, ENOMEM, "filter of %u instructions", old_length);
+		memcpy(old, first->filter, size);
+	}
+	for (unsigned i = 0; ret >= 0 && i < capture->rings; i++) {
+		ret = packet_filter_set(&capture->ring[i], filter, length, error);
+		if (ret < 0)
+			restore_filter(capture, i, old, old_length);
+		else if (ret > result)
+			result = ret;
+	}
+	free(old);
+	return ret < 0 ? ret : result;
+}
+
+static void add_stats(struct netring_stats *sum, const struct netring_stats *one)
+{
+	sum->packets += one->packets;
+	sum->drops += one->drops;
+	sum->freezes += one->freezes;
+	sum->delivered += one->delivered;
+	sum->rejected += one->rejected;
+	sum->ring_bytes += one->ring_bytes;
+	sum->ring_bytes_asked += one->ring_bytes_asked;
 }
 
 int netring_stats(struct netring *capture, struct netring_stats *stats, struct netring_error *error)
 {
-	return packet_ring_stats(&capture->ring, stats, error);
+	struct netring_stats sum = { .disordered = __atomic_load_n(&capture->merge.disordered, __ATOMIC_RELAXED) };
+
+	for (unsigned i = 0; i < capture->rings; i++) {
+		struct netring_stats one;
+		int ret = packet_ring_stats(&capture->ring[i], &one, error);
+
+		if (ret < 0)
+			return ret;
+		add_stats(&sum, &one);
+	}
+	*stats = sum;
+	return 0;
+}
+
+unsigned netring_rings(const struct netring *capture)
+{
+	return capture->rings;
+}
+
+int netring_ring_stats(struct netring *capture, unsigned ring, struct netring_stats *stats, struct netring_error *error)
+{
+	if (ring >= capture->rings)
+		return error_set(error, EINVAL, "ring %u: there are %u, counted from 0", ring, capture->rings);
+	return packet_ring_stats(&capture->ring[ring], stats, error);
+}
+
+const char *netring_ring_interface(const struct netring *capture, unsigned ring)
+{
+	return ring < capture->rings ? capture->ring[ring].interface : NULL;
 }
 
 int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error)
 {
-	ssize_t sent = send(capture->ring.fd, frame, length, 0);
+	ssize_t sent = send(capture->ring[0].fd, frame, length, 0);
 
 	return sent < 0 ? error_errno(error, errno, "send") : (int)sent;
 }

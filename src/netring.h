@@ -151,6 +151,7 @@ struct netring_packet {
 	uint32_t rxhash;		/* 0 unless config.fill_rxhash */
 	uint16_t vlan_tci;
 	uint16_t vlan_tpid;
+	uint32_t ring;			/* the number of the ring that it came through, from 0 */
 	const struct sockaddr_ll *link;	/* interface, EtherType, direction (sll_pkttype), source address */
 };
 
@@ -162,11 +163,11 @@ static inline uint64_t netring_packet_time_ns(const struct netring_packet *packe
 
 #define NETRING_BURST_MAX 64
 
-/* Packets of one block. Owned by the caller, who need not initialise it; what it points to is the ring's. */
+/* Packets, of one block if there is only one ring. Owned by the caller, who need not initialise it; what it points to is the ring's. */
 struct netring_burst {
 	unsigned count;
 	bool losing;			/* the kernel dropped packets since the statistics were last read, when it closed this block */
-	uint64_t block_sequence;	/* number of the block since open, from 1; 0 in immediate mode */
+	uint64_t block_sequence;	/* number of the block since open, from 1; 0 in immediate mode, and of several rings */
 	struct netring_packet packet[NETRING_BURST_MAX];
 };
 
@@ -177,15 +178,17 @@ struct netring_stats {
 	uint64_t freezes;		/* times the ring became full; not counted by the kernel in immediate mode, 0 there */
 	uint64_t delivered;		/* handed out in bursts and given back as used */
 	uint64_t rejected;		/* taken out here by a filter that the kernel refused, or that came after them */
+	uint64_t disordered;		/* several rings: blocks with packets that came too late to be handed out in the order of time */
 	uint64_t ring_bytes;		/* the ring's size as it is */
 	uint64_t ring_bytes_asked;	/* and as it was asked for */
 };
 
-/* Fills config from a profile, an unknown one as NETRING_PROFILE_DEFAULT; interface is NULL. */
+/* Fills config from a profile, an unknown one as NETRING_PROFILE_DEFAULT; interface is NULL, and there is one ring, in no fanout group. */
 void netring_config_init(struct netring_config *config, enum netring_profile profile);
 
 /*
- * Opens a capture. -ENODEV: no such interface; -ENETDOWN: it is down; -EPERM: CAP_NET_RAW is missing; -EINVAL: the configuration, with the field and
+ * Opens a capture. Several rings (several interfaces, or config.rings) are read as one, in the order of their time stamps; netring(7) says what that
+ * order is worth. Without config.fanout the rings of one interface share its packets by CPU, a full one passing its share on. -ENODEV: no such interface; -ENETDOWN: it is down; -EPERM: CAP_NET_RAW is missing; -EINVAL: the configuration, with the field and
  * the value in the text; -ENOMEM. *capture is set only on success; netring_close frees it.
  */
 int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error);
@@ -208,7 +211,10 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
  */
 int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *error);
 
-/* The packet socket, for poll, select and epoll: readable, level-triggered, while there is something to take. Owned by the handle. */
+/*
+ * For poll, select and epoll: readable, level-triggered, while there is something to take. The packet socket, or, of several rings, an epoll
+ * descriptor. Owned by the handle.
+ */
 int netring_fd(const struct netring *capture);
 
 /*
@@ -217,9 +223,18 @@ int netring_fd(const struct netring *capture);
  */
 int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error);
 
+/* Of all rings together. */
 int netring_stats(struct netring *capture, struct netring_stats *stats, struct netring_error *error);
 
-/* Sends one frame, link header included, on the interface. The handle itself never sees it. Returns the bytes sent. */
+/* The number of rings; of one of them its counts (disordered is 0), -EINVAL if there is no such ring, and its interface ("any" for all of them; owned by the handle). */
+unsigned netring_rings(const struct netring *capture);
+int netring_ring_stats(struct netring *capture, unsigned ring, struct netring_stats *stats, struct netring_error *error);
+const char *netring_ring_interface(const struct netring *capture, unsigned ring);
+
+/*
+ * Sends one frame, link header included, on the interface, the first one of several. None of the handle's rings on that interface sees it. Returns the
+ * bytes sent.
+ */
 int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error);
 
 const char *netring_version(void);

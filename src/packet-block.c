@@ -47,6 +47,7 @@ void block_view(struct netring_packet *packet, struct tpacket3_hdr *header)
 	packet->rxhash = header->hv1.tp_rxhash;
 	packet->vlan_tci = (uint16_t)header->hv1.tp_vlan_tci;
 	packet->vlan_tpid = header->hv1.tp_vlan_tpid;
+	packet->ring = 0;
 	packet->link = (const struct sockaddr_ll *)((const uint8_t *)header + BLOCK_LINK_OFFSET);
 }
 

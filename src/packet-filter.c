@@ -137,6 +137,8 @@ int packet_filter_open(struct packet_ring *ring, const struct sock_filter *progr
 	}
 	free(ring->filter);
 	ring->filter = copy;
+	ring->filter_length = copy ? length : 0;
+	ring->filter_number++;
 	ring->filter_here = ret == 1;
 	return ret;
 }
@@ -168,4 +170,26 @@ void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *bu
 		burst->packet[kept++] = *packet;
 	}
 	burst->count = kept;
+}
+
+unsigned packet_filter_sift_list(struct packet_ring *ring, struct packet_entry *entry, unsigned count)
+{
+	unsigned kept = 0;
+
+	if (!ring->filter)
+		return count;
+	for (unsigned i = 0; i < count; i++) {
+		struct netring_packet packet;
+		uint32_t keep;
+
+		ring->kind->view(&packet, entry[i].frame);
+		keep = bpf_run(ring->filter, &packet);
+		if (keep == 0)
+			continue;
+		if (packet.captured_len > keep)
+			ring->kind->cut(entry[i].frame, keep);
+		entry[kept++] = entry[i];
+	}
+	packet_ring_count_rejected(ring, count - kept);
+	return kept;
 }

@@ -22,4 +22,7 @@ static inline bool packet_filter_is_due(const struct packet_ring *ring)
 /* Takes out of burst what the program rejects, and cuts the rest to what it keeps. */
 void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst);
 
+/* The same for packets in a list: those that are rejected are taken out, and counted. Returns how many are left. */
+unsigned packet_filter_sift_list(struct packet_ring *ring, struct packet_entry *entry, unsigned count);
+
 #endif

@@ -19,6 +19,7 @@ int frame_view(struct netring_packet *packet, uint8_t *frame, uint32_t size, str
 	packet->rxhash = 0;
 	packet->vlan_tci = header->tp_vlan_tci;
 	packet->vlan_tpid = header->tp_vlan_tpid;
+	packet->ring = 0;
 	packet->link = (const struct sockaddr_ll *)(frame + FRAME_LINK_OFFSET);
 	return 0;
 }

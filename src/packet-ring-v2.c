@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The reader's side of a TPACKET_V2 ring, used in immediate mode: every packet is a cell of its own, handed over as soon as it is there. */
+#include <errno.h>
+
 #include "packet-frame.h"
 #include "packet-ring.h"
 
@@ -57,9 +59,58 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	return taken - ring->taken;
 }
 
+static int list(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error)
+{
+	struct netring_packet packet;
+	uint32_t position = ring->position;
+	bool losing = false;
+	unsigned n;
+
+	for (n = 0; n < max && n < ring->cells; n++) {
+		struct tpacket2_hdr *frame = frame_at(ring, position);
+
+		if (!frame_is_ours(frame))
+			break;
+		if (frame_view(&packet, (uint8_t *)frame, ring->cell_size, n ? NULL : error) < 0) {
+			if (n == 0)
+				return -EBADMSG;
+			break;
+		}
+		losing |= (packet.flags & TP_STATUS_LOSING) != 0;
+		entry[n] = (struct packet_entry){ netring_packet_time_ns(&packet), (uint8_t *)frame };
+		position = position + 1 == ring->cells ? 0 : position + 1;
+	}
+	ring->taken = n;
+	ring->losing = losing;
+	return (int)n;
+}
+
+/* list has looked whether it is sound. */
+static void view(struct netring_packet *packet, uint8_t *frame)
+{
+	frame_view(packet, frame, UINT32_MAX, NULL);
+}
+
+static void cut(uint8_t *frame, uint32_t captured_len)
+{
+	((struct tpacket2_hdr *)frame)->tp_snaplen = captured_len;
+}
+
+/* A frame is handed over as soon as it is filled; nothing tells whether it is being filled. */
+static bool is_filling(const struct packet_ring *ring, uint64_t *not_before_ns)
+{
+	(void)ring;
+	(void)not_before_ns;
+	return false;
+}
+
 const struct packet_ring_kind packet_ring_v2 = {
 	.version = TPACKET_V2,
 	.take = take,
 	.give_back = give_back,
 	.is_ours = is_ours,
+	.list = list,
+	.view = view,
+	.cut = cut,
+	.is_filling = is_filling,
 };

@@ -14,7 +14,11 @@ static bool is_ours(const struct packet_ring *ring, uint32_t n)
 
 static void leave_block(struct packet_ring *ring)
 {
-	block_release(block_at(ring, ring->position));
+	struct tpacket_block_desc *block = block_at(ring, ring->position);
+
+	/* The kernel writes it anew when it opens the block, and until then is_filling must not take it for news. */
+	__atomic_store_n(&block->hdr.bh1.num_pkts, 0, __ATOMIC_RELAXED);
+	block_release(block);
 	ring->cursor.frame = NULL;
 	packet_ring_step(ring);
 }
@@ -73,9 +77,58 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	return consumed;
 }
 
+static int list(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error)
+{
+	struct tpacket3_hdr *header;
+	struct block_cursor cursor;
+	int ret = packet_ring_enter_block(ring, error);
+	uint32_t status = 0;
+	unsigned n;
+
+	if (ret <= 0)
+		return ret;
+	cursor = ring->cursor;
+	for (n = 0; n < max && (header = block_next(&cursor)) != NULL; n++) {
+		entry[n] = (struct packet_entry){ header->tp_sec * UINT64_C(1000000000) + header->tp_nsec, (uint8_t *)header };
+		status |= header->tp_status;
+	}
+	ring->early_stamps = status & TP_STATUS_TS_SOFTWARE;
+	ring->after = cursor;
+	ring->losing = block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING;
+	return n == 0 ? block_corrupted(&cursor, error) : (int)n;
+}
+
+static void view(struct netring_packet *packet, uint8_t *frame)
+{
+	block_view(packet, (struct tpacket3_hdr *)frame);
+}
+
+static void cut(uint8_t *frame, uint32_t captured_len)
+{
+	((struct tpacket3_hdr *)frame)->tp_snaplen = captured_len;
+}
+
+/*
+ * The kernel stamps a block when it opens it, then counts packets into it, and stamps each after it was counted. So with a count of 0 the next packet is younger than this look,
+ * and otherwise none is older than the block.
+ */
+static bool is_filling(const struct packet_ring *ring, uint64_t *not_before_ns)
+{
+	const struct tpacket_hdr_v1 *header = &block_at(ring, ring->position)->hdr.bh1;
+
+	if (load_acquire(&header->num_pkts) == 0)
+		return false;
+	*not_before_ns = header->ts_first_pkt.ts_sec * UINT64_C(1000000000) + header->ts_first_pkt.ts_nsec;
+	return true;
+}
+
 const struct packet_ring_kind packet_ring_v3 = {
 	.version = TPACKET_V3,
 	.take = take,
 	.give_back = give_back,
 	.is_ours = is_ours,
+	.list = list,
+	.view = view,
+	.cut = cut,
+	.is_filling = is_filling,
 };

@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "interface.h"
 #include "memory-limit.h"
+#include "numa.h"
 #include "packet-filter.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -93,8 +94,26 @@ static int set_timestamp(const struct packet_ring *ring, enum netring_timestamp 
 	return error_set(error, EINVAL, "time stamps of type %d: there is no such type", (int)timestamp);
 }
 
+/* Lets nothing in. Unlike a filter that rejects, packet_ring_let_in is not told of in the statistics: nobody has been promised these packets. */
+static int shut_gate(const struct packet_ring *ring, struct netring_error *error)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1, .filter = &nothing };
+
+	if (setsockopt(ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return error_errno(error, errno, "setsockopt (SO_ATTACH_FILTER)");
+	return 0;
+}
+
+int packet_ring_let_in(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
+{
+	int ret = packet_filter_open(ring, config->filter, config->filter_length, error);
+
+	return ret < 0 ? ret : 0;
+}
+
 /* Everything that has to be said before there is a ring. */
-static int prepare(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
+static int prepare(struct packet_ring *ring, const struct netring_config *config, enum packet_ring_gate gate, struct netring_error *error)
 {
 	int reserve = config->reserve > RESERVE_MIN ? config->reserve : RESERVE_MIN;
 	int ret = set_number(ring, PACKET_VERSION, ring->kind->version, "PACKET_VERSION", error);
@@ -106,8 +125,8 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 	if (ret == 0 && config->ignore_outgoing)
 		ret = set_number(ring, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING", error);
 	if (ret == 0)
-		ret = packet_filter_open(ring, config->filter, config->filter_length, error);
-	return ret < 0 ? ret : 0;
+		ret = gate == GATE_SHUT ? shut_gate(ring, error) : packet_ring_let_in(ring, config, error);
+	return ret;
 }
 
 /* The longest packet, for the slots of immediate mode. */
@@ -146,6 +165,25 @@ static int request_ring(const struct packet_ring *ring, const struct netring_con
 	return setsockopt(ring->fd, SOL_PACKET, PACKET_RX_RING, &request, size) < 0 ? -errno : 0;
 }
 
+static int numa_node(const struct packet_ring *ring, const struct netring_config *config)
+{
+	if (config->numa_node == NETRING_NUMA_AUTO)
+		return config->interface ? numa_node_of(ring->interface) : NETRING_NUMA_OFF;
+	return config->numa_node;
+}
+
+/* From here to numa_leave the ring's memory is of the node that was asked for. A container may forbid to choose one: a fallback like any other. */
+static int enter_node(const struct packet_ring *ring, const struct netring_config *config, struct numa_policy *policy, struct netring_error *error)
+{
+	int node = numa_node(ring, config), ret = numa_enter(policy, node, error);
+
+	if (ret < 0 && !config->strict) {
+		log_write(&ring->log, LOG_WARN, "%s: the ring's memory is not from node %d: %s", ring->interface, node, strerror(-ret));
+		return 0;
+	}
+	return ret;
+}
+
 static int report_shrink(const struct packet_ring *ring, const struct netring_config *config, uint64_t got, uint64_t limit,
 			 struct netring_error *error)
 {
@@ -182,10 +220,10 @@ static int plan(struct geometry *geometry, const struct netring_config *config, 
 }
 
 /*
- * Bytes that the ring may have. However much was asked for, an eighth of what the machine has stays free: the kernel would rather kill somebody than refuse
+ * However much was asked for, an eighth of what the machine has stays free: the kernel would rather kill somebody than refuse
  * the memory for a ring.
  */
-static uint64_t memory_limit(const struct netring_config *config)
+uint64_t packet_ring_memory_limit(const struct netring_config *config)
 {
 	uint64_t machine = memory_available_on_machine(), most = machine - machine / 8, eighth;
 
@@ -197,10 +235,10 @@ static uint64_t memory_limit(const struct netring_config *config)
 	return eighth < most ? eighth : most;
 }
 
-static int make_ring(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
+static int make_ring(struct packet_ring *ring, const struct netring_config *config, uint64_t limit, struct netring_error *error)
 {
-	uint64_t limit = memory_limit(config);
 	struct geometry geometry;
+	struct numa_policy policy;
 	uint32_t slot, asked;
 	int ret = slot_size(ring, config, &slot, error);
 
@@ -212,8 +250,12 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	if (config->strict && geometry_bytes(&geometry) < ring->asked_length)
 		return report_shrink(ring, config, geometry_bytes(&geometry), limit, error);
 	asked = geometry.blocks;
+	ret = enter_node(ring, config, &policy, error);
+	if (ret < 0)
+		return ret;
 	while ((ret = request_ring(ring, config, &geometry)) == -ENOMEM && geometry_shrink(&geometry, asked))
 		;
+	numa_leave(&policy);
 	if (ret < 0)
 		return error_errno(error, -ret, "can't create rx ring on packet socket (%u blocks of %u bytes)", geometry.blocks,
 				   geometry.block_size);
@@ -263,7 +305,8 @@ static int bind_ring(const struct packet_ring *ring, const struct netring_config
 	return 0;
 }
 
-int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct netring_error *error)
+int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, enum packet_ring_gate gate, uint64_t memory_limit,
+		     const struct log *log, struct netring_error *error)
 {
 	int ret;
 
@@ -273,14 +316,15 @@ int packet_ring_open(struct packet_ring *ring, const struct netring_config *conf
 	ring->busy_poll_us = config->busy_poll_us;
 	ring->snaplen = config->snaplen;
 	ring->strict = config->strict;
+	ring->foreign_clock = config->timestamp != NETRING_TIMESTAMP_HOST;
 
 	ret = open_socket(ring, config, error);
 	if (ret == 0)
 		ret = find_interface(ring, config, error);
 	if (ret == 0)
-		ret = prepare(ring, config, error);
+		ret = prepare(ring, config, gate, error);
 	if (ret == 0)
-		ret = make_ring(ring, config, error);
+		ret = make_ring(ring, config, memory_limit, error);
 	if (ret == 0)
 		ret = map_ring(ring, error);
 	if (ret == 0 && config->promiscuous)
@@ -292,9 +336,9 @@ int packet_ring_open(struct packet_ring *ring, const struct netring_config *conf
 	return ret;
 }
 
-static void count_rejected(struct packet_ring *ring, unsigned count)
+void packet_ring_count_rejected(struct packet_ring *ring, unsigned packets)
 {
-	__atomic_store_n(&ring->rejected, ring->rejected + count, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->rejected, ring->rejected + packets, __ATOMIC_RELAXED);
 }
 
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
@@ -307,7 +351,7 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 	packet_filter_sift(ring, burst);
 	if (burst->count)
 		return (int)burst->count;
-	count_rejected(ring, ring->kind->give_back(ring, NULL));
+	packet_ring_count_rejected(ring, ring->kind->give_back(ring, NULL));
 	return -EAGAIN;
 }
 
@@ -317,8 +361,13 @@ void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst
 
 	packet_ring_count_delivered(ring, used);
 	if (unlikely(consumed != used))
-		count_rejected(ring, consumed - used);
+		packet_ring_count_rejected(ring, consumed - used);
 	burst->count = 0;
+}
+
+bool packet_ring_is_half_full(const struct packet_ring *ring)
+{
+	return ring->kind->is_ours(ring, (ring->position + ring->cells / 2) % ring->cells);
 }
 
 bool packet_ring_is_ready(const struct packet_ring *ring)
@@ -339,6 +388,7 @@ int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, str
 	stats->freezes = __atomic_add_fetch(&ring->freezes, fresh.tp_freeze_q_cnt, __ATOMIC_RELAXED);
 	stats->delivered = __atomic_load_n(&ring->delivered, __ATOMIC_RELAXED);
 	stats->rejected = __atomic_load_n(&ring->rejected, __ATOMIC_RELAXED);
+	stats->disordered = 0;
 	stats->ring_bytes = ring->map_length;
 	stats->ring_bytes_asked = ring->asked_length;
 	return 0;

@@ -36,16 +36,28 @@ struct packet_ring {
 	struct block_cursor cursor;	/* V3: inside that block */
 	struct block_cursor after;	/* V3: where the burst that is out ends */
 	uint32_t taken;			/* V2: frames in the burst that is out */
+	bool losing;			/* what has been listed came while the kernel dropped packets */
+	bool early_stamps;		/* in what has been listed are packets that were stamped before they came to the ring */
 
 	uint32_t snaplen;		/* 0: whole packets */
 	bool strict;
+	bool one_of_several;		/* the handle has other interfaces: sentences say which one this is */
+	bool foreign_clock;		/* packets are stamped by another clock than blocks */
 	struct sock_filter *filter;	/* the program in force, in the kernel or here; NULL: none */
+	unsigned filter_length;		/* its instructions */
+	unsigned filter_number;		/* counts the programs that have been in force */
 	bool filter_here;		/* the kernel does not have it: every packet is judged here */
 	uint32_t filter_cells;		/* cells still to come that another filter let in */
 
 	uint64_t packets, drops, freezes;	/* added to atomically: any thread may fold in what the kernel counted */
 	uint64_t delivered, rejected;
 	struct log log;
+};
+
+/* A packet in a list of several: when it came, and its header in the ring. */
+struct packet_entry {
+	uint64_t time_ns;
+	uint8_t *frame;
 };
 
 /*
@@ -57,6 +69,16 @@ struct packet_ring_kind {
 	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
 	unsigned (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
+
+	/*
+	 * For reading several rings as one. list is a take that writes down where packets are, up to max of them and all of one block if max allows: their number, 0, or
+	 * -EBADMSG; give_back ends it. view looks at one of them; cut shortens it. is_filling is true if there is a packet in the cell that the kernel is
+	 * still filling, which none of the reader's came after: not_before_ns is older than it.
+	 */
+	int (*list)(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error);
+	void (*view)(struct netring_packet *packet, uint8_t *frame);
+	void (*cut)(uint8_t *frame, uint32_t captured_len);
+	bool (*is_filling)(const struct packet_ring *ring, uint64_t *not_before_ns);
 };
 
 extern const struct packet_ring_kind packet_ring_v3, packet_ring_v2;
@@ -64,9 +86,25 @@ extern const struct packet_ring_kind packet_ring_v3, packet_ring_v2;
 /* The closed state. */
 void packet_ring_init(struct packet_ring *ring);
 
-/* Errors as netring_open. log is copied: its descriptor must outlive the ring. On failure the ring is closed. */
-int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct log *log, struct netring_error *error);
+/* Whether packets come in from the first moment, or only after packet_ring_let_in: a ring that will share its packets must not hear them all before. */
+enum packet_ring_gate { GATE_OPEN, GATE_SHUT };
+
+/*
+ * Opens a ring on config->interface, which is one interface here; it gets all of block_size x block_count if memory_limit (bytes) allows. Errors as netring_open.
+ * log is copied: its descriptor must outlive the ring. On failure the ring is closed.
+ */
+int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, enum packet_ring_gate gate, uint64_t memory_limit,
+		     const struct log *log, struct netring_error *error);
 void packet_ring_close(struct packet_ring *ring);
+
+/* Opens a gate that is shut, by putting config's filter in force. */
+int packet_ring_let_in(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error);
+
+/* Bytes that all the rings of a handle may have together; UINT64_MAX if nothing tells. */
+uint64_t packet_ring_memory_limit(const struct netring_config *config);
+
+/* Packets that a filter here has taken out. One writer, the reader. */
+void packet_ring_count_rejected(struct packet_ring *ring, unsigned packets);
 
 /* As netring_take and netring_give_back; -EAGAIN if there were packets, and the filter has taken them all out. */
 int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
@@ -78,6 +116,9 @@ void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst
  */
 int packet_ring_enter_block(struct packet_ring *ring, struct netring_error *error);
 void packet_ring_leave_if_empty(struct packet_ring *ring);
+
+/* Half of the ring or more waits to be read. */
+bool packet_ring_is_half_full(const struct packet_ring *ring);
 
 /* True if the reader would find something now. A look at memory, no system call. */
 bool packet_ring_is_ready(const struct packet_ring *ring);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sleeping until a packet ring has something, and finding out what became of the interface when poll says that something is wrong. */
+/* Sleeping until one of several packet rings has something, and finding out what became of the interface when poll says that something is wrong. */
 #include "packet-wait.h"
 
 #include <errno.h>
@@ -18,16 +18,24 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Watches the ring without sleeping, for a part of *timeout_ms. True if there is something. */
-static bool spin(const struct packet_ring *ring, int *timeout_ms, const volatile int *stop)
+static bool any_is_ready(struct packet_ring *const *rings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (packet_ring_is_ready(rings[i]))
+			return true;
+	return false;
+}
+
+/* Watches the rings without sleeping, for a part of *timeout_ms. True if there is something. */
+static bool spin(struct packet_ring *const *rings, unsigned count, int *timeout_ms, const volatile int *stop)
 {
 	uint64_t limit = *timeout_ms < 0 ? UINT64_MAX : (uint64_t)*timeout_ms * 1000;
-	uint64_t us = ring->busy_poll_us < limit ? ring->busy_poll_us : limit, end = now_us() + us;
+	uint64_t us = rings[0]->busy_poll_us < limit ? rings[0]->busy_poll_us : limit, end = now_us() + us;
 
 	if (*timeout_ms > 0)
 		*timeout_ms -= (int)(us / 1000);
 	do {
-		if (packet_ring_is_ready(ring))
+		if (any_is_ready(rings, count))
 			return true;
 	} while (!(stop && *stop) && now_us() < end);
 	return false;
@@ -81,28 +89,90 @@ static int look_after_interface(struct packet_ring *ring, struct netring_error *
 	return WAIT_DOWN;
 }
 
-int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
+/* Of several interfaces, which one it is about. */
+static int name_interface(const struct packet_ring *ring, int err, struct netring_error *error)
 {
-	struct pollfd events[2] = { { .fd = ring->fd, .events = POLLIN }, { .fd = wake_fd, .events = POLLIN } };
+	struct netring_error about;
+
+	if (!ring->one_of_several || !error)
+		return err;
+	about = *error;
+	return error_set(error, -err, "%s: %s", ring->interface, about.text);
+}
+
+static bool any_is_down(struct packet_ring *const *rings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rings[i]->down)
+			return true;
+	return false;
+}
+
+static bool any_has_packets(const struct pollfd *events, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (events[i].revents == POLLIN)
+			return true;
+	return false;
+}
+
+static int take_events(struct packet_ring *const *rings, const struct pollfd *events, unsigned count, struct netring_error *error)
+{
+	for (unsigned i = 0; i < count; i++) {
+		int ret = events[i].revents ? socket_event(rings[i], events[i].revents, error) : 0;
+
+		if (ret < 0)
+			return name_interface(rings[i], ret, error);
+	}
+	return 0;
+}
+
+/* WAIT_DOWN if one of them is down, else WAIT_TIMEOUT. */
+static int look_after_interfaces(struct packet_ring *const *rings, unsigned count, struct netring_error *error)
+{
+	int result = WAIT_TIMEOUT;
+
+	for (unsigned i = 0; i < count; i++) {
+		int ret = rings[i]->down ? look_after_interface(rings[i], error) : WAIT_TIMEOUT;
+
+		if (ret < 0)
+			return name_interface(rings[i], ret, error);
+		if (ret == WAIT_DOWN)
+			result = WAIT_DOWN;
+	}
+	return result;
+}
+
+static int read_wakes(int wake_fd, struct netring_error *error)
+{
 	uint64_t wakes;
+
+	if (read(wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+		return error_errno(error, errno, "Error reading from event FD");
+	return WAIT_WOKEN;
+}
+
+int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
+{
+	struct pollfd events[PACKET_WAIT_MAX + 1];
 	int ret;
 
-	if (ring->busy_poll_us && timeout_ms != 0 && spin(ring, &timeout_ms, stop))
+	if (rings[0]->busy_poll_us && timeout_ms != 0 && spin(rings, count, &timeout_ms, stop))
 		return WAIT_READY;
-	if (ring->down && timeout_ms != 0)
+	if (timeout_ms != 0 && any_is_down(rings, count))
 		timeout_ms = 1;
-	ret = poll(events, wake_fd >= 0 ? 2 : 1, timeout_ms);
+	for (unsigned i = 0; i < count; i++)
+		events[i] = (struct pollfd){ .fd = rings[i]->fd, .events = POLLIN };
+	events[count] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+	ret = poll(events, wake_fd >= 0 ? count + 1 : count, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");
-	if (events[0].revents == POLLIN)
+	if (any_has_packets(events, count))
 		return WAIT_READY;
-	ret = socket_event(ring, events[0].revents, error);
+	ret = take_events(rings, events, count, error);
 	if (ret < 0)
 		return ret;
-	if (wake_fd >= 0 && events[1].revents & POLLIN) {
-		if (read(wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
-			return error_errno(error, errno, "Error reading from event FD");
-		return WAIT_WOKEN;
-	}
-	return ring->down ? look_after_interface(ring, error) : WAIT_TIMEOUT;
+	if (events[count].revents & POLLIN)
+		return read_wakes(wake_fd, error);
+	return look_after_interfaces(rings, count, error);
 }

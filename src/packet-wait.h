@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sleeping until a packet ring has something. */
+/* Sleeping until one of several packet rings has something. */
 #ifndef NETRING_PACKET_WAIT_H
 #define NETRING_PACKET_WAIT_H
 
@@ -13,13 +13,17 @@ enum packet_wait_result {
 	WAIT_DOWN,		/* the interface is down; the capture goes on when it comes up */
 };
 
+/* Rings that a handle may have. */
+#define PACKET_WAIT_MAX 256
+
 /*
  * One look, or one sleep, of at most timeout_ms (-1: no limit; 0: a look). wake_fd is an eventfd that ends the sleep, or -1. stop, if not NULL, ends
  * the spinning of busy_poll_us when it becomes non-zero. While the interface is down a sleep lasts 1 ms at the most, because nothing tells when it
- * is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence.
+ * is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence; of several rings, that of the first
+ * that has one.
  *
  * A cancellation point, and nothing is held across it. System calls: poll; and only after an event that is not a packet: read, getsockopt, getsockname, ioctl.
  */
-int packet_wait(struct packet_ring *ring, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
+int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 
 #endif

@@ -373,7 +373,7 @@ END_TEST
 /* The kernel's memory is ours to spoil: the first packet of the block that the reader is at. */
 static struct tpacket3_hdr *first_packet(pcap_t *p)
 {
-	const struct packet_ring *ring = &p->capture->ring;
+	const struct packet_ring *ring = &p->capture->ring[0];
 	uint8_t *block = packet_ring_cell(ring, ring->position);
 
 	return (struct tpacket3_hdr *)(block + ((struct tpacket_block_desc *)block)->hdr.bh1.offset_to_first_pkt);
@@ -408,7 +408,7 @@ static void spoil_mac(pcap_t *p)
 
 static void spoil_block(pcap_t *p)
 {
-	const struct packet_ring *ring = &p->capture->ring;
+	const struct packet_ring *ring = &p->capture->ring[0];
 
 	((struct tpacket_block_desc *)packet_ring_cell(ring, ring->position))->hdr.bh1.blk_len = UINT32_MAX;
 }

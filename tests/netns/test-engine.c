@@ -312,9 +312,9 @@ START_TEST(test_statistics_add_up)
 	ck_assert_uint_eq(stats.packets, 600);
 	ck_assert_uint_eq(stats.delivered, 600);
 
-	capture->ring.packets = UINT32_MAX - 5;
-	capture->ring.drops = UINT32_MAX;
-	capture->ring.delivered = UINT64_C(1) << 40;
+	capture->ring[0].packets = UINT32_MAX - 5;
+	capture->ring[0].drops = UINT32_MAX;
+	capture->ring[0].delivered = UINT64_C(1) << 40;
 	sender_send_many(sender, TYPE_A, 0, 20);
 	expect_frames(capture, TYPE_A, 0, 20, NETRING_BURST_MAX);
 	stats = stats_of(capture);
@@ -393,7 +393,7 @@ START_TEST(test_odd_geometries)
 		ck_assert_uint_eq(stats.drops, 0);
 		ck_assert_uint_eq(stats.ring_bytes_asked, (uint64_t)shapes[i].block_size * shapes[i].block_count);
 		ck_assert_uint_ge(stats.ring_bytes, stats.ring_bytes_asked);
-		ck_assert_uint_eq(stats.ring_bytes, capture->ring.map_length);
+		ck_assert_uint_eq(stats.ring_bytes, capture->ring[0].map_length);
 		netring_close(capture);
 	}
 }

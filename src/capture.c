@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A handle's rings: how many, how large, and their opening and closing together.
+ *
+ * The rings of one interface share its packets in a fanout group. Where the group is this handle's alone, none of its rings hears anything before all of them
+ * have joined: otherwise those that are open already would each get all of what the others get too. Where it is shared with other
+ * processes a ring joins as soon as it is bound, with its filter in force, so that nothing of its share is lost.
+ */
+#include "capture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "geometry.h"
+#include "interface.h"
+#include "interface-list.h"
+#include "numa.h"
+#include "pages.h"
+#include "reader-cpu.h"
+
+#define MERGE_DELAY_NS UINT64_C(5000000)
+
+/* What is to be opened. */
+struct plan {
+	struct interface_list list;
+	bool is_any;
+	unsigned rings[INTERFACE_LIST_MAX]; /* of each interface */
+	unsigned total, opened;
+	struct netring_fanout fanout;
+	enum packet_ring_gate gate;
+	uint64_t memory_limit;		/* of one ring */
+	struct netring_config share;	/* what one ring gets of config */
+};
+
+static bool is_private(const struct netring_fanout *fanout)
+{
+	return !fanout->name && fanout->group == NETRING_FANOUT_AUTO;
+}
+
+/* Without a word from the user: no two CPUs fill one ring, and the memory of all is there for each. */
+static const struct netring_fanout rings_of_one_handle = {
+	.mode = NETRING_FANOUT_CPU,
+	.flags = NETRING_FANOUT_FLAG_ROLLOVER,
+	.group = NETRING_FANOUT_AUTO,
+};
+
+static int queues_of(const char *interface, unsigned *queues, struct netring_error *error)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), ret;
+
+	if (fd < 0)
+		return error_errno(error, errno, "socket");
+	ret = interface_receive_queues(fd, interface);
+	close(fd);
+	*queues = ret > 0 ? (unsigned)ret : 1;
+	return 0;
+}
+
+/* As many as receive queues, so that each can be filled by a CPU of its own; more than the CPUs that we have cannot be. */
+static int automatic_rings(const struct plan *plan, unsigned i, unsigned *rings, struct netring_error *error)
+{
+	unsigned cpus = (unsigned)reader_cpu_count(), queues = cpus;
+	int ret = plan->is_any ? 0 : queues_of(plan->list.name[i], &queues, error);
+
+	*rings = queues < cpus ? queues : cpus;
+	return ret;
+}
+
+static int count_rings(struct plan *plan, const struct netring_config *config, struct netring_error *error)
+{
+	for (unsigned i = 0; i < plan->list.count; i++) {
+		int ret = 0;
+
+		plan->rings[i] = config->rings;
+		if (config->rings == 0)
+			ret = automatic_rings(plan, i, &plan->rings[i], error);
+		if (ret < 0)
+			return ret;
+		if (plan->rings[i] > CAPTURE_RINGS_MAX || plan->total + plan->rings[i] > CAPTURE_RINGS_MAX)
+			return error_set(error, EINVAL, "%u rings on each of %u interfaces: a handle has %d at the most", plan->rings[i],
+					 plan->list.count, CAPTURE_RINGS_MAX);
+		plan->total += plan->rings[i];
+	}
+	return 0;
+}
+
+/* Each ring's part of the memory, in blocks of which there are enough for the kernel to fill some while the reader is at others. */
+static void share_memory(struct plan *plan, const struct netring_config *config)
+{
+	uint64_t total = (uint64_t)config->block_size * config->block_count;
+	struct netring_config *share = &plan->share;
+
+	plan->memory_limit = packet_ring_memory_limit(config) / plan->total;
+	if (plan->total == 1)
+		return;
+	total /= plan->total;
+	share->minimum_bytes /= plan->total;
+	if (!config->immediate)
+		share->block_size = geometry_divide(total, config->block_size);
+	share->block_count = (uint32_t)(total / share->block_size);
+	if (share->block_count == 0)
+		share->block_count = 1;
+}
+
+static int make_plan(struct plan *plan, const struct netring_config *config, struct netring_error *error)
+{
+	int ret = 0;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->is_any = !config->interface;
+	plan->share = *config;
+	if (plan->is_any)
+		plan->list.count = 1;
+	else
+		ret = interface_list_parse(&plan->list, config->interface, error);
+	if (ret == 0)
+		ret = count_rings(plan, config, error);
+	if (ret == 0 && config->numa_node >= 0)
+		ret = numa_check(config->numa_node, error);
+	if (ret < 0)
+		return ret;
+	plan->fanout = config->fanout;
+	if (plan->fanout.mode == NETRING_FANOUT_NONE && plan->total > plan->list.count)
+		plan->fanout = rings_of_one_handle;
+	plan->gate = plan->fanout.mode != NETRING_FANOUT_NONE && is_private(&plan->fanout) ? GATE_SHUT : GATE_OPEN;
+	share_memory(plan, config);
+	return 0;
+}
+
+/* The rings of the i-th interface, in a group if there is to be one. */
+static int open_interface(struct netring *capture, struct plan *plan, unsigned i, const struct log *log, struct netring_error *error)
+{
+	bool in_group = plan->fanout.mode != NETRING_FANOUT_NONE && plan->rings[i] != 0;
+	struct fanout *fanout = in_group ? &capture->fanout[capture->fanouts++] : NULL;
+	int ret = 0;
+
+	plan->share.interface = plan->is_any ? NULL : plan->list.name[i];
+	for (unsigned n = 0; ret == 0 && n < plan->rings[i]; n++) {
+		struct packet_ring *ring = &capture->ring[plan->opened++];
+
+		ret = packet_ring_open(ring, &plan->share, plan->gate, plan->memory_limit, log, error);
+		if (ret < 0)
+			return ret;
+		ring->one_of_several = plan->list.count > 1;
+		if (fanout && n == 0)
+			ret = fanout_open(fanout, &plan->fanout, plan->share.ignore_outgoing, ring->interface, ring->ifindex, error);
+		if (fanout && ret == 0)
+			ret = fanout_join(fanout, ring->fd, error);
+	}
+	if (fanout && ret == 0)
+		fanout_settle(fanout);
+	return ret;
+}
+
+static int let_in(struct netring *capture, const struct plan *plan, struct netring_error *error)
+{
+	for (unsigned i = 0; plan->gate == GATE_SHUT && i < capture->rings; i++) {
+		int ret = packet_ring_let_in(&capture->ring[i], &plan->share, error);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int watch(const struct netring *capture, int fd, struct netring_error *error)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(capture->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? error_errno(error, errno, "epoll_ctl") : 0;
+}
+
+/* Nobody waits longer than a block does; and a softirq is seldom held up for longer than this. */
+static uint64_t merge_delay_ns(const struct netring_config *config)
+{
+	uint64_t block_ns = config->block_timeout_ms * UINT64_C(1000000);
+
+	return block_ns != 0 && block_ns < MERGE_DELAY_NS ? block_ns : MERGE_DELAY_NS;
+}
+
+static int open_merge(struct netring *capture, const struct netring_config *config, struct netring_error *error)
+{
+	int ret = merge_open(&capture->merge, capture->ring, capture->rings, merge_delay_ns(config), error);
+
+	if (ret < 0)
+		return ret;
+	capture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (capture->epoll_fd < 0)
+		return error_errno(error, errno, "epoll_create1");
+	capture->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (capture->timer_fd < 0)
+		return error_errno(error, errno, "timerfd_create");
+	ret = watch(capture, capture->timer_fd, error);
+	for (unsigned i = 0; ret == 0 && i < capture->rings; i++)
+		ret = watch(capture, capture->ring[i].fd, error);
+	return ret;
+}
+
+static size_t handle_size(unsigned rings)
+{
+	return sizeof(struct netring) + rings * sizeof(struct packet_ring);
+}
+
+/* mlock: what the reader touches besides the rings. */
+static int lock_handle(const struct netring *capture, struct netring_error *error)
+{
+	size_t size = handle_size(capture->rings);
+	int ret = mlock(capture, size);
+
+	for (unsigned i = 0; ret == 0 && i < capture->merge.sources; i++)
+		ret = mlock(capture->merge.source[i].entry, capture->merge.source[i].capacity * sizeof(struct packet_entry));
+	if (ret < 0)
+		return error_errno(error, errno, "mlock of %zu bytes and more (ulimit -l, CAP_IPC_LOCK)", size);
+	return 0;
+}
+
+static int open_all(struct netring *capture, struct plan *plan, const struct log *log, struct netring_error *error)
+{
+	int ret = 0;
+
+	if (plan->fanout.mode != NETRING_FANOUT_NONE) {
+		capture->fanout = calloc(plan->list.count, sizeof(*capture->fanout));
+		if (!capture->fanout)
+			return error_errno(error, ENOMEM, "fanout groups");
+		for (unsigned i = 0; i < plan->list.count; i++)
+			fanout_init(&capture->fanout[i]);
+	}
+	for (unsigned i = 0; ret == 0 && i < plan->list.count; i++)
+		ret = open_interface(capture, plan, i, log, error);
+	if (ret == 0)
+		ret = let_in(capture, plan, error);
+	if (ret == 0 && plan->total > 1)
+		ret = open_merge(capture, &plan->share, error);
+	if (ret == 0 && plan->share.lock_memory)
+		ret = lock_handle(capture, error);
+	return ret;
+}
+
+int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
+{
+	struct netring *made;
+	struct plan plan;
+	int ret;
+
+	if (config->size != sizeof(*config))
+		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
+	ret = make_plan(&plan, config, error);
+	if (ret < 0)
+		return ret;
+	made = pages_allocate(handle_size(plan.total));
+	if (!made)
+		return error_errno(error, errno, "capture handle");
+	made->rings = plan.total;
+	made->epoll_fd = -1;
+	made->timer_fd = -1;
+	merge_init(&made->merge);
+	for (unsigned i = 0; i < made->rings; i++)
+		packet_ring_init(&made->ring[i]);
+	ret = open_all(made, &plan, log, error);
+	if (ret < 0) {
+		capture_close(made);
+		return ret;
+	}
+	*capture = made;
+	return 0;
+}
+
+void capture_close(struct netring *capture)
+{
+	if (!capture)
+		return;
+	merge_close(&capture->merge);
+	if (capture->epoll_fd >= 0)
+		close(capture->epoll_fd);
+	if (capture->timer_fd >= 0)
+		close(capture->timer_fd);
+	/* A name goes before the group that it stands for: nobody shall be led to a number that may be another's by now. */
+	for (unsigned i = 0; i < capture->fanouts; i++)
+		fanout_close(&capture->fanout[i]);
+	free(capture->fanout);
+	for (unsigned i = 0; i < capture->rings; i++)
+		packet_ring_close(&capture->ring[i]);
+	pages_free(capture, handle_size(capture->rings));
+}

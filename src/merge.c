@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Several rings read as one. See merge.h for what has to wait for what. */
+#include "merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "packet-filter.h"
+#include "pages.h"
+
+/* Frames of immediate mode that are looked at together. */
+#define FRAMES_MAX 256
+
+/* An insertion sort may move this many entries for each in the list; beyond that the list is no nearly sorted one. */
+#define MOVES_PER_ENTRY 16
+
+void merge_init(struct merge *merge)
+{
+	memset(merge, 0, sizeof(*merge));
+}
+
+static int open_source(struct merge_source *source, struct packet_ring *ring, struct netring_error *error)
+{
+	source->ring = ring;
+	source->capacity = ring->kind == &packet_ring_v3 ? ring->block_size / BLOCK_FRAME_MIN : FRAMES_MAX;
+	source->entry = pages_allocate(source->capacity * sizeof(*source->entry));
+	if (!source->entry)
+		return error_errno(error, ENOMEM, "list of %u packets", source->capacity);
+	return 0;
+}
+
+int merge_open(struct merge *merge, struct packet_ring *rings, unsigned count, uint64_t delay_max_ns, struct netring_error *error)
+{
+	int ret = 0;
+
+	merge_init(merge);
+	merge->delay_max_ns = delay_max_ns;
+	merge->source = calloc(count, sizeof(*merge->source));
+	merge->heap = calloc(count, sizeof(*merge->heap));
+	if (!merge->source || !merge->heap)
+		ret = error_errno(error, ENOMEM, "merge of %u rings", count);
+	for (; ret == 0 && merge->sources < count; merge->sources++)
+		ret = open_source(&merge->source[merge->sources], &rings[merge->sources], error);
+	if (ret < 0)
+		merge_close(merge);
+	return ret;
+}
+
+void merge_close(struct merge *merge)
+{
+	for (unsigned i = 0; i < merge->sources; i++)
+		pages_free(merge->source[i].entry, merge->source[i].capacity * sizeof(struct packet_entry));
+	free(merge->source);
+	free(merge->heap);
+	merge_init(merge);
+}
+
+/* The heap */
+
+static void sift_down(struct merge *merge, unsigned at)
+{
+	struct merge_head head = merge->heap[at];
+	unsigned child;
+
+	while ((child = 2 * at + 1) < merge->heads) {
+		if (child + 1 < merge->heads && merge->heap[child + 1].time_ns < merge->heap[child].time_ns)
+			child++;
+		if (merge->heap[child].time_ns >= head.time_ns)
+			break;
+		merge->heap[at] = merge->heap[child];
+		at = child;
+	}
+	merge->heap[at] = head;
+}
+
+static void make_heap(struct merge *merge)
+{
+	merge->heads = 0;
+	for (unsigned i = 0; i < merge->sources; i++) {
+		const struct merge_source *source = &merge->source[i];
+
+		if (source->ahead != source->count)
+			merge->heap[merge->heads++] = (struct merge_head){ source->entry[source->ahead].time_ns, i };
+	}
+	for (unsigned i = merge->heads / 2; i-- > 0;)
+		sift_down(merge, i);
+}
+
+static void drop_oldest_head(struct merge *merge)
+{
+	merge->heap[0] = merge->heap[--merge->heads];
+	if (merge->heads)
+		sift_down(merge, 0);
+}
+
+/* The list of a source */
+
+static int compare(const void *one, const void *other)
+{
+	const struct packet_entry *a = one, *b = other;
+
+	if (a->time_ns != b->time_ns)
+		return a->time_ns < b->time_ns ? -1 : 1;
+	return a->frame < b->frame ? -1 : 1;
+}
+
+/*
+ * Puts a list in order. CPUs that fill one ring take their places there in one order, and the time, later, in another, so that neighbours may be swapped; where one of
+ * them was held up for long, many of them.
+ */
+static void sort(struct packet_entry *entry, unsigned count)
+{
+	uint64_t moves = 0;
+
+	for (unsigned i = 1; i < count; i++) {
+		struct packet_entry late = entry[i];
+		unsigned at = i;
+
+		if (likely(late.time_ns >= entry[i - 1].time_ns))
+			continue;
+		for (; at != 0 && entry[at - 1].time_ns > late.time_ns; at--)
+			entry[at] = entry[at - 1];
+		entry[at] = late;
+		moves += i - at;
+		if (unlikely(moves > (uint64_t)count * MOVES_PER_ENTRY)) {
+			qsort(entry, count, sizeof(*entry), compare);
+			return;
+		}
+	}
+}
+
+/* Filters have changed, or the ring does not have its filter in the kernel: judges what is in hand. */
+static void judge(struct merge_source *source)
+{
+	source->filter_number = source->ring->filter_number;
+	if (!packet_filter_is_due(source->ring))
+		return;
+	source->count = source->next + packet_filter_sift_list(source->ring, source->entry + source->next, source->count - source->next);
+}
+
+/* What was in hand is consumed: the kernel gets it back. */
+static void unload(struct merge_source *source)
+{
+	source->ring->kind->give_back(source->ring, NULL);
+	source->next = source->ahead = source->count = 0;
+}
+
+static void count_disordered(struct merge *merge)
+{
+	__atomic_store_n(&merge->disordered, merge->disordered + 1, __ATOMIC_RELAXED);
+}
+
+/* Lists the packets of the next block. 1; 0: there is none; -EAGAIN: there was one, of packets that filters took out. */
+static int load(struct merge *merge, struct merge_source *source, struct netring_error *error)
+{
+	int listed = source->ring->kind->list(source->ring, source->entry, source->capacity, error);
+
+	if (listed <= 0)
+		return listed;
+	source->count = (uint32_t)listed;
+	if (source->ring->kind == &packet_ring_v3)
+		sort(source->entry, source->count);
+	if (unlikely(source->entry[0].time_ns < merge->last_ns))
+		count_disordered(merge);
+	if (unlikely(source->ring->early_stamps))
+		merge->delay_ns = merge->delay_max_ns;
+	judge(source);
+	if (source->count)
+		return 1;
+	source->ring->kind->give_back(source->ring, NULL);
+	return -EAGAIN;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* What comes out of this ring next is no older. */
+static uint64_t oldest_to_come(const struct merge *merge, const struct packet_ring *ring)
+{
+	uint64_t now = merge->delay_ns && !ring->foreign_clock ? now_ns() : 0, not_before_ns;
+
+	if (ring->kind->is_filling(ring, &not_before_ns))
+		return ring->foreign_clock ? 0 : not_before_ns - merge->delay_ns;
+	return now ? now - merge->delay_ns : UINT64_MAX;
+}
+
+/* True if the source's ring has handed something over while we looked. */
+static bool look_at_empty(struct merge *merge, const struct merge_source *source)
+{
+	const struct packet_ring *ring = source->ring;
+	uint64_t oldest_ns = oldest_to_come(merge, ring);
+
+	if (oldest_ns < merge->limit_ns)
+		merge->limit_ns = oldest_ns;
+	return ring->kind->is_ours(ring, ring->position);
+}
+
+static int load_empty(struct merge *merge, struct netring_error *error)
+{
+	bool taken_out = false;
+
+	for (unsigned i = 0; i < merge->sources; i++) {
+		int ret = merge_source_is_empty(&merge->source[i]) ? load(merge, &merge->source[i], error) : 0;
+
+		if (ret == -EAGAIN)
+			taken_out = true;
+		else if (ret < 0)
+			return ret;
+	}
+	return taken_out ? -EAGAIN : 0;
+}
+
+/*
+ * Fills every source that can be filled, then sees what may be going on in the others. The looks come last: what is in hand was there before them, and what
+ * comes into a ring that was found without anything came after them.
+ */
+static int refill(struct merge *merge, struct netring_error *error)
+{
+	bool news;
+	int ret;
+
+	do {
+		ret = load_empty(merge, error);
+		if (ret < 0 && ret != -EAGAIN)
+			return ret;
+		news = false;
+		merge->limit_ns = UINT64_MAX;
+		for (unsigned i = 0; i < merge->sources; i++)
+			if (merge_source_is_empty(&merge->source[i]))
+				news |= look_at_empty(merge, &merge->source[i]);
+	} while (news && ret == 0);
+	make_heap(merge);
+	return ret;
+}
+
+/* The ring of the oldest packet in hand would overflow if it waited on. */
+static bool may_not_wait(const struct merge *merge)
+{
+	return packet_ring_is_half_full(merge->source[merge->heap[0].source].ring);
+}
+
+static uint64_t second_oldest(const struct merge *merge)
+{
+	uint64_t time_ns = merge->limit_ns;
+
+	for (unsigned i = 1; i < 3 && i < merge->heads; i++)
+		if (merge->heap[i].time_ns < time_ns)
+			time_ns = merge->heap[i].time_ns;
+	return time_ns;
+}
+
+/* The hot loop: packets in order, until max, or one has to wait, or a source runs out. */
+static unsigned pick(struct merge *merge, unsigned max)
+{
+	struct merge_packet *packet = merge->packet, *full = packet + max;
+
+	while (merge->heads != 0 && merge->heap[0].time_ns <= merge->limit_ns) {
+		uint32_t number = merge->heap[0].source;
+		struct merge_source *source = &merge->source[number];
+		const struct packet_entry *entry = source->entry + source->ahead, *end = source->entry + source->count;
+		uint64_t stop_ns = second_oldest(merge);
+
+		do {
+			*packet++ = (struct merge_packet){ entry->frame, number };
+			entry++;
+		} while (entry != end && packet != full && entry->time_ns <= stop_ns);
+		source->ahead = (uint32_t)(entry - source->entry);
+		if (entry == end) {
+			drop_oldest_head(merge);
+			break;
+		}
+		merge->heap[0].time_ns = entry->time_ns;
+		sift_down(merge, 0);
+		if (packet == full)
+			break;
+	}
+	return (unsigned)(packet - merge->packet);
+}
+
+int merge_take(struct merge *merge, unsigned max, struct netring_error *error)
+{
+	bool stale = false;
+
+	if (unlikely(merge->count))
+		merge_give_back(merge, merge->count);
+	for (unsigned i = 0; i < merge->sources; i++) {
+		struct merge_source *source = &merge->source[i];
+
+		if (unlikely(source->filter_number != source->ring->filter_number && !merge_source_is_empty(source))) {
+			judge(source);
+			if (merge_source_is_empty(source))
+				unload(source);
+			stale = true;
+		}
+		stale |= merge_source_is_empty(source);
+	}
+	if (stale) {
+		int ret = refill(merge, error);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (merge_is_waiting(merge) && may_not_wait(merge))
+		merge->limit_ns = UINT64_MAX;
+	merge->count = pick(merge, max < MERGE_BATCH_MAX ? max : MERGE_BATCH_MAX);
+	return (int)merge->count;
+}
+
+void merge_give_back(struct merge *merge, unsigned used)
+{
+	unsigned count = merge->count;
+
+	merge->count = 0;
+	if (count == 0)
+		return;
+	if (unlikely(used < count)) {
+		/* Each packet is in its source's list, in the order of the batch. */
+		for (unsigned i = used; i < count; i++)
+			merge->source[merge->packet[i].source].ahead--;
+		make_heap(merge);
+	}
+	for (unsigned i = 0; i < merge->sources; i++) {
+		struct merge_source *source = &merge->source[i];
+
+		if (source->next == source->ahead)
+			continue;
+		packet_ring_count_delivered(source->ring, source->ahead - source->next);
+		source->next = source->ahead;
+		if (source->entry[source->next - 1].time_ns > merge->last_ns)
+			merge->last_ns = source->entry[source->next - 1].time_ns;
+		if (merge_source_is_empty(source))
+			unload(source);
+	}
+}
+
+bool merge_is_ready(const struct merge *merge)
+{
+	if (merge->heads != 0 && !merge_is_waiting(merge))
+		return true;
+	for (unsigned i = 0; i < merge->sources; i++) {
+		const struct packet_ring *ring = merge->source[i].ring;
+
+		if (merge_source_is_empty(&merge->source[i]) && packet_ring_is_ready(ring))
+			return true;
+	}
+	return false;
+}
