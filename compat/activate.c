@@ -13,6 +13,7 @@
 
 #include "handle.h"
 #include "inner-calls.h"
+#include "interfaces.h"
 
 /* Below 0x0600 a type field is a length, so no packet has this EtherType; and no kernel pseudo protocol does. */
 #define IDLE_PROTOCOL 0x05ff
@@ -45,7 +46,7 @@ static int renew_inner(pcap_t *p)
 {
 	char text[PCAP_ERRBUF_SIZE];
 	int eventfd;
-	struct inner *fresh = inner_create(p->device, &eventfd, text);
+	struct inner *fresh = inner_create(interfaces_first(p), &eventfd, text);
 
 	if (!fresh)
 		return handle_fail(p, "%s", text);
@@ -59,21 +60,17 @@ static int renew_inner(pcap_t *p)
 }
 
 /* NETRING_* over what the program asked for, for libpcap's handle too: it is idle or does it all. */
-static void apply_overrides(pcap_t *p, const struct config *config)
-{
-	if (config_is_set(config, CONFIG_SNAPLEN))
-		inner_pcap_set_snaplen(p->inner, (int)config->value[CONFIG_SNAPLEN]);
-	if (config_is_set(config, CONFIG_PROMISC))
-		inner_pcap_set_promisc(p->inner, (int)config->value[CONFIG_PROMISC]);
-}
-
-static int apply_timestamp(pcap_t *p, const struct config *config)
+static int apply_overrides(pcap_t *p, struct inner *inner, const struct config *config)
 {
 	const char *name = config_variables[CONFIG_TIMESTAMP].words[config->value[CONFIG_TIMESTAMP]];
 
+	if (config_is_set(config, CONFIG_SNAPLEN))
+		inner_pcap_set_snaplen(inner, (int)config->value[CONFIG_SNAPLEN]);
+	if (config_is_set(config, CONFIG_PROMISC))
+		inner_pcap_set_promisc(inner, (int)config->value[CONFIG_PROMISC]);
 	if (!config_is_set(config, CONFIG_TIMESTAMP))
 		return 0;
-	if (inner_pcap_set_tstamp_type(p->inner, inner_pcap_tstamp_type_name_to_val(name)) != 0)
+	if (inner_pcap_set_tstamp_type(inner, inner_pcap_tstamp_type_name_to_val(name)) != 0)
 		return handle_fail(p, "NETRING_TIMESTAMP=%s: %s has no time stamps of that type (pcap_list_tstamp_types lists what it has)", name,
 				   p->device);
 	return 0;
@@ -112,6 +109,8 @@ static int activate_delegated(pcap_t *p, const struct config *config, enum log_l
 {
 	int status;
 
+	if (p->list)
+		return handle_fail(p, "%s: several interfaces in one handle need netring's ring, but: %s", p->device, why);
 	if (config->value[CONFIG_STRICT] && level == LOG_WARN)
 		return handle_fail(p, "%s: not captured through netring's ring: %s (NETRING_STRICT)", p->device, why);
 	p->inner_eventfd = -1;
@@ -123,12 +122,26 @@ static int activate_delegated(pcap_t *p, const struct config *config, enum log_l
 	return status;
 }
 
-static void make_idle(pcap_t *p)
+static void make_idle(struct inner *inner)
 {
-	inner_pcap_set_protocol_linux(p->inner, IDLE_PROTOCOL);
+	inner_pcap_set_protocol_linux(inner, IDLE_PROTOCOL);
 	/* One page: with less, libpcap 1.10.3 asks for a ring of no blocks when its frames are small. */
-	inner_pcap_set_buffer_size(p->inner, (int)sysconf(_SC_PAGESIZE));
-	inner_pcap_set_timeout(p->inner, 0);
+	inner_pcap_set_buffer_size(inner, (int)sysconf(_SC_PAGESIZE));
+	inner_pcap_set_timeout(inner, 0);
+}
+
+/* Another interface of a list: its handle is like the first one's. */
+static int prepare_other(pcap_t *p, struct inner *inner, const struct config *config)
+{
+	int type = p->request.tstamp_type, ret;
+
+	set_options(inner, &p->request);
+	if (type >= 0 && inner_pcap_set_tstamp_type(inner, type) != 0)
+		return handle_fail(p, "%s: not all of these have time stamps of type %s", p->device, inner_pcap_tstamp_type_val_to_name(type));
+	ret = apply_overrides(p, inner, config);
+	if (ret == 0)
+		make_idle(inner);
+	return ret;
 }
 
 /* Not a device that the engine could capture from, whatever libpcap makes of it; NULL if it may be. */
@@ -138,7 +151,8 @@ static const char *reason_to_delegate(const pcap_t *p, const struct config *conf
 		return "NETRING_BACKEND=libpcap";
 	if (p->request.rfmon)
 		return monitor_mode;
-	if (!is_any(p) && if_nametoindex(p->device) == 0)
+	/* Of a list each is to be one; which is not, its own handle will say. */
+	if (!is_any(p) && !p->list && if_nametoindex(p->device) == 0)
 		return "not a network interface";
 	return NULL;
 }
@@ -147,21 +161,23 @@ static int activate_engine(pcap_t *p, const struct config *config)
 {
 	int status, ret;
 
-	make_idle(p);
+	make_idle(p->inner);
 	p->inner_eventfd = -1;
 	status = inner_activate_idle(p->inner);
 	if (status < 0)
-		return status;
+		return interfaces_name_first(p, status);
 	if (!engine_supports(inner_pcap_datalink(p->inner), is_any(p))) {
 		if (renew_inner(p) < 0)
 			return PCAP_ERROR;
-		apply_overrides(p, config);
-		if (apply_timestamp(p, config) < 0)
+		if (apply_overrides(p, p->inner, config) < 0)
 			return PCAP_ERROR;
 		return activate_delegated(p, config, LOG_WARN, "its link type needs libpcap's own code");
 	}
-	ret = engine_open(p, config);
+	ret = interfaces_open(p, prepare_other, config);
+	if (ret == 0)
+		ret = engine_open(p, config);
 	if (ret < 0) {
+		interfaces_close(p);
 		/* Its sockets are of no use any more. If there is not even memory for another, it stays until the next try, or close. */
 		renew_inner(p);
 		return ret;
@@ -182,10 +198,7 @@ int pcap_activate(pcap_t *p)
 		return inner_pcap_activate(p->inner);
 	if (p->spent && renew_inner(p) < 0)
 		return PCAP_ERROR;
-	if (load_config(p, &config) < 0)
-		return PCAP_ERROR;
-	apply_overrides(p, &config);
-	if (apply_timestamp(p, &config) < 0)
+	if (interfaces_check(p) < 0 || load_config(p, &config) < 0 || apply_overrides(p, p->inner, &config) < 0)
 		return PCAP_ERROR;
 	reason = reason_to_delegate(p, &config);
 	if (reason)

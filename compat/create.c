@@ -5,14 +5,30 @@
 
 #include "handle.h"
 #include "inner-calls.h"
+#include "interfaces.h"
+
+/* libpcap's own handle cannot be on a list; it is on the first interface of it. */
+static struct inner *create_first(const char *device, struct interface_list **list, int *eventfd, char *errbuf)
+{
+	const char *name = device;
+
+	*list = device ? interfaces_read(device) : NULL;
+	if (*list)
+		name = (*list)->name[0];
+	return inner_create(name, eventfd, errbuf);
+}
 
 pcap_t *pcap_create(const char *device, char *errbuf)
 {
 	int eventfd;
-	pcap_t *p = handle_wrap(inner_create(device, &eventfd, errbuf), errbuf);
+	struct interface_list *list;
+	pcap_t *p = handle_wrap(create_first(device, &list, &eventfd, errbuf), errbuf);
 
-	if (!p)
+	if (!p) {
+		free(list);
 		return NULL;
+	}
+	p->list = list;
 	p->inner_eventfd = eventfd;
 	p->device = strdup(device ? device : "any");
 	if (!p->device) {

@@ -201,6 +201,36 @@ static int hand_over_all(pcap_t *p, struct block_cursor *cursor, const struct re
 	return hand_over_block(p, cursor, reader, 1000);
 }
 
+/* The hot loop again, for a batch whose packets lie in several blocks. */
+static inline __attribute__((always_inline)) int hand_over_batch(pcap_t *p, unsigned count, const struct reader *reader, uint32_t fraction)
+{
+	const struct merge_packet *packet = p->capture->merge.packet;
+	bool plain = !p->dressed;
+	int seen = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct tpacket3_hdr *header = (struct tpacket3_hdr *)packet[i].frame;
+
+		p->used = i + 1;
+		if (likely(plain && !(header->tp_status & NETRING_VLAN))) {
+			show(p, reader, header->tp_sec, header->tp_nsec / fraction, header->tp_snaplen, header->tp_len, block_data(header));
+			seen++;
+		} else {
+			seen += hand_over_header(p, reader, header);
+		}
+		if (unlikely(p->attention))
+			break;
+	}
+	return seen;
+}
+
+static int hand_over_merged(pcap_t *p, unsigned count, const struct reader *reader)
+{
+	if (handle_is_broken_off(p))
+		return 0;
+	return p->nanoseconds ? hand_over_batch(p, count, reader, 1) : hand_over_batch(p, count, reader, 1000);
+}
+
 /* What a read found. */
 enum found { FOUND_NOTHING, FOUND_PACKETS };
 
@@ -228,6 +258,24 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 	cursor.left += beyond;
 	capture_return(p->capture, &cursor);
 	return ret < 0 ? ret : FOUND_PACKETS;
+}
+
+/* The same with packets of several rings, in the order of time. What filters take out has been taken out. */
+static int read_merged(pcap_t *p, int max, const struct reader *reader, int *seen, struct netring_error *error)
+{
+	int ret;
+
+	netring_give_back(p->capture, NULL, p->used);
+	p->used = 0;
+	ret = capture_borrow_merged(p->capture, (unsigned)max, error);
+	if (ret == -EAGAIN)
+		return FOUND_PACKETS;
+	if (ret <= 0)
+		return ret;
+	*seen = hand_over_merged(p, (unsigned)ret, reader);
+	if (!p->closed)
+		netring_give_back(p->capture, NULL, p->used);
+	return FOUND_PACKETS;
 }
 
 /* The same with a burst, which may come from anywhere. */
@@ -260,16 +308,19 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
-	bool inside = p->resume != NULL;
+	bool inside = p->resume != NULL || p->capture->merge.count != 0;
 	struct netring_error error;
 	int ret;
 
 	error.text[0] = '\0';
-	if (inside)
+	if (p->resume)
 		capture_return_at(p->capture, p->resume);
 	p->resume = NULL;
 	attention_clear(&p->attention, ATTENTION_CHANGED);
-	ret = read_block(p, max, reader, seen, &error);
+	if (capture_is_merged(p->capture) && !p->request.immediate)
+		ret = read_merged(p, max, reader, seen, &error);
+	else
+		ret = read_block(p, max, reader, seen, &error);
 	if (ret == -EAGAIN)
 		ret = read_burst(p, max, reader, seen, &error);
 	/* If a callback of a read further up is what called, that one must stop: its place is gone. */
@@ -351,6 +402,8 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 	struct reader reader = { callback, user };
 	int ret;
 
+	if (unlikely(p->cpu >= 0) && engine_pin(p) < 0)
+		return PCAP_ERROR;
 	p->reads++;
 	ret = dispatch(p, count, &reader);
 	if (--p->reads == 0 && unlikely(p->closed))

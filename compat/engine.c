@@ -12,7 +12,9 @@
 
 #include "geometry.h"
 #include "handle.h"
+#include "interfaces.h"
 #include "pages.h"
+#include "reader-cpu.h"
 
 /* A cooked header is built in front of the packet: SLL2's 20 bytes, where the kernel leaves 16, and one VLAN tag. */
 #define COOKED_RESERVE 8
@@ -35,12 +37,28 @@ bool engine_supports(int linktype, bool is_any)
 	return false;
 }
 
+/*
+ * The longest that several rings wait for a block of one of them, unless the user says otherwise: what the others get meanwhile has to fit into them.
+ */
+#define MERGED_TIMEOUT_MS 10
+
+static bool has_several_rings(const pcap_t *p, const struct config *config)
+{
+	return p->list || config->value[CONFIG_RINGS] != 1;
+}
+
 /* The ring's block timer is libpcap's packet buffer timeout. Where libpcap would wait for ever (0), packets come after netring's default. */
 static uint32_t block_timeout(const pcap_t *p, const struct config *config)
 {
-	if (config_is_set(config, CONFIG_BLOCK_TIMEOUT_MS) || p->request.timeout_ms == 0)
-		return (uint32_t)config->value[CONFIG_BLOCK_TIMEOUT_MS];
-	return p->request.timeout_ms > 0 ? (uint32_t)p->request.timeout_ms : 0;
+	uint32_t timeout_ms = (uint32_t)config->value[CONFIG_BLOCK_TIMEOUT_MS];
+
+	if (config_is_set(config, CONFIG_BLOCK_TIMEOUT_MS))
+		return timeout_ms;
+	if (p->request.timeout_ms != 0)
+		timeout_ms = p->request.timeout_ms > 0 ? (uint32_t)p->request.timeout_ms : 0;
+	if (has_several_rings(p, config) && (timeout_ms == 0 || timeout_ms > MERGED_TIMEOUT_MS))
+		return MERGED_TIMEOUT_MS;
+	return timeout_ms;
 }
 
 static enum netring_timestamp timestamp(const pcap_t *p, const struct config *config)
@@ -100,10 +118,24 @@ static uint32_t kernel_snaplen(int snaplen)
 	return snaplen > ETHER_HDR_LEN ? (uint32_t)snaplen : ETHER_HDR_LEN;
 }
 
+/* config_load has read these texts once already, so nothing is wrong with them. */
+static void set_fanout(const struct config *config, struct netring_config *ring)
+{
+	ring->rings = (uint32_t)config->value[CONFIG_RINGS];
+	ring->numa_node = (int)config->value[CONFIG_NUMA];
+	if (!config_is_set(config, CONFIG_FANOUT))
+		return;
+	fanout_parse(&ring->fanout, config->text[CONFIG_FANOUT], NULL);
+	if (config_is_set(config, CONFIG_FANOUT_FLAGS))
+		fanout_parse_flags(&ring->fanout.flags, config->text[CONFIG_FANOUT_FLAGS], NULL);
+	ring->fanout.program = config->text[CONFIG_FANOUT_PROG];
+}
+
 static void ring_config(pcap_t *p, const struct config *config, struct netring_config *ring)
 {
 	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
 	set_size(p, config, ring);
+	set_fanout(config, ring);
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
@@ -181,19 +213,43 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 	return p->request.nonblock ? set_fd_nonblock(p, true) : 0;
 }
 
+static int check_cpu(pcap_t *p, const struct config *config, struct netring_error *error)
+{
+	p->cpu = -1;
+	if (!config_is_set(config, CONFIG_CPU))
+		return 0;
+	p->cpu = (int)config->value[CONFIG_CPU];
+	return reader_cpu_check((unsigned)p->cpu, error);
+}
+
+int engine_pin(pcap_t *p)
+{
+	struct netring_error error = { "" };
+	int ret = reader_cpu_pin((unsigned)p->cpu, &error);
+
+	if (ret < 0) {
+		handle_engine_error(p, ret, &error);
+		return PCAP_ERROR;
+	}
+	p->cpu = -1;
+	return 0;
+}
+
 int engine_open(pcap_t *p, const struct config *config)
 {
 	char ignored[PCAP_ERRBUF_SIZE];
 	struct netring_config ring;
 	struct netring_error error = { "" };
-	int ret;
+	int ret = check_cpu(p, config, &error);
 
+	if (ret < 0)
+		return handle_engine_error(p, ret, &error);
 	p->snaplen = inner_pcap_snapshot(p->inner);
 	p->linktype = inner_pcap_datalink(p->inner);
 	p->nanoseconds = p->request.tstamp_precision == PCAP_TSTAMP_PRECISION_NANO;
 	p->direction = PCAP_D_INOUT;
 	p->loopback_ifindex = (int)if_nametoindex("lo");
-	p->is_loopback = strcmp(p->device, "lo") == 0;
+	p->is_loopback = interfaces_have_loopback(p);
 	p->strict = config->value[CONFIG_STRICT];
 	ring_config(p, config, &ring);
 	ret = capture_open(&p->capture, &ring, &p->log, &error);
@@ -253,6 +309,8 @@ static int engine_set_datalink(pcap_t *p, int link)
 	int ret = inner_pcap_set_datalink(p->inner, link);
 
 	if (ret == 0)
+		ret = interfaces_set_datalink(p, link);
+	if (ret == 0)
 		p->linktype = inner_pcap_datalink(p->inner);
 	engine_choose_dress(p);
 	return ret;
@@ -280,6 +338,8 @@ static int engine_stats(pcap_t *p, struct pcap_stat *stats)
 	struct netring_error error = { "" };
 	int ret = inner_pcap_stats(p->inner, stats);
 
+	if (ret == 0)
+		ret = interfaces_add_stats(p, stats);
 	if (ret < 0)
 		return ret;
 	ret = netring_stats(p->capture, &ring, &error);

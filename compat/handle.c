@@ -2,6 +2,7 @@
 /* Making and freeing a pcap_t, and what it says when something fails. */
 #include "handle.h"
 #include "inner-calls.h"
+#include "interfaces.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -53,6 +54,7 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 	p->inner = inner;
 	p->inner_eventfd = -1;
 	p->wake_fd = -1;
+	p->cpu = -1;
 	p->log = (struct log)LOG_INIT;
 	return p;
 }
@@ -60,7 +62,9 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 void handle_free(pcap_t *p)
 {
 	engine_close(p);
+	interfaces_close(p);
 	inner_close_handle(p->inner, p->inner_eventfd);
+	free(p->list);
 	free(p->device);
 	if (p->reads == 0) {
 		handle_give_up_memory(p);

@@ -19,6 +19,7 @@
 #include "capture.h"
 #include "config.h"
 #include "inner.h"
+#include "interface-list.h"
 
 /* What the program asked for, kept because the inner handle may have to be made anew. Only values that libpcap accepted. */
 struct request {
@@ -68,6 +69,8 @@ struct pcap {
 	struct inner *inner;
 	int inner_eventfd;		/* of an inner handle that has not been activated yet; see inner-calls.h */
 	char *device;			/* as given to pcap_create; NULL for savefiles and dead handles */
+	struct interface_list *list;	/* device is a list of interfaces, and inner is on the first; NULL: it is one */
+	struct inner **others;		/* on the others of the list, from 1 on; NULL while not active */
 	struct request request;
 	bool spent;			/* activate failed: inner cannot be used for another try */
 
@@ -81,7 +84,8 @@ struct pcap {
 	int snaplen;
 	int linktype;
 	pcap_direction_t direction;
-	bool is_loopback;		/* the device is */
+	bool is_loopback;		/* the device, or one of its list, is */
+	int cpu;			/* that the reading thread still has to be pinned to; -1: none */
 	bool strict;			/* NETRING_STRICT */
 	int loopback_ifindex;		/* outgoing packets of it are second copies */
 	bool dressed;			/* packets need more than a header: a cooked link header, a look at their direction, a filter here */
@@ -89,7 +93,7 @@ struct pcap {
 	struct netring_burst burst;
 	unsigned reads;			/* engine_dispatch calls that have not returned; one left by longjmp never does */
 	bool closed;			/* in one of them: a callback has called pcap_close, and all that is left is this struct */
-	unsigned used;			/* packets of burst that the callback has seen */
+	unsigned used;			/* packets of burst, or of the batch of several rings, that the callback has seen */
 	uint8_t *resume;		/* a block is being read: the place of the first packet that no callback has seen; NULL: none is */
 	struct pcap_pkthdr next_header;
 	u_char *next_data;		/* pcap_next's copy of a packet, snaplen bytes */
@@ -125,6 +129,9 @@ void handle_give_up_memory(pcap_t *p);
 /* Makes an engine handle of p, whose inner is active and idle. Returns 0 or PCAP_ERROR_*, with the handle as it was. */
 int engine_open(pcap_t *p, const struct config *config);
 void engine_close(pcap_t *p);
+
+/* Pins the calling thread, the reader, to the CPU that NETRING_CPU names, for once. */
+int engine_pin(pcap_t *p);
 
 /* Whether engine_open can capture what inner makes of the device. */
 bool engine_supports(int linktype, bool is_any);

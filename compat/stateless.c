@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions that have no handle: libpcap's, under their own names. */
-#include "inner.h"
+#include <stdlib.h>
+
+#include "interfaces.h"
 
 /* stdout is refreshed for what prints. */
 void bpf_dump(const struct bpf_program *program, int option)
@@ -73,9 +75,14 @@ char *pcap_lookupdev(char *errbuf)
 	return inner_pcap_lookupdev(errbuf);
 }
 
+/* Of a list of interfaces, the first one's. */
 int pcap_lookupnet(const char *device, bpf_u_int32 *net, bpf_u_int32 *mask, char *errbuf)
 {
-	return inner_pcap_lookupnet(device, net, mask, errbuf);
+	struct interface_list *list = device ? interfaces_read(device) : NULL;
+	int ret = inner_pcap_lookupnet(list ? list->name[0] : device, net, mask, errbuf);
+
+	free(list);
+	return ret;
 }
 
 /* Link types and time stamps. */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A handle on several interfaces: the idle handles of all but the first. */
+#include "interfaces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inner-calls.h"
+
+struct interface_list *interfaces_read(const char *device)
+{
+	struct interface_list *list = interface_list_is_list(device) ? malloc(sizeof(*list)) : NULL;
+
+	if (!list || interface_list_parse(list, device, NULL) == 0)
+		return list;
+	free(list);
+	return NULL;
+}
+
+int interfaces_check(pcap_t *p)
+{
+	struct netring_error error = { "" };
+	struct interface_list list;
+	int ret;
+
+	if (p->list || !interface_list_is_list(p->device))
+		return 0;
+	ret = interface_list_parse(&list, p->device, &error);
+	if (ret == 0)
+		return handle_fail(p, "malloc: %s", strerror(ENOMEM));
+	return handle_engine_error(p, ret, &error);
+}
+
+const char *interfaces_first(const pcap_t *p)
+{
+	return p->list ? p->list->name[0] : p->device;
+}
+
+/* Makes room in front of what libpcap said, whose text may be in the handle's own buffer. */
+static int name_interface(pcap_t *p, const char *name, int status, const char *text)
+{
+	char said[PCAP_ERRBUF_SIZE];
+
+	snprintf(said, sizeof(said), "%s", *text ? text : inner_pcap_statustostr(status));
+	handle_fail(p, "%s: %.*s", name, (int)(PCAP_ERRBUF_SIZE - strlen(name) - 3), said);
+	return status;
+}
+
+int interfaces_name_first(pcap_t *p, int status)
+{
+	return p->list ? name_interface(p, p->list->name[0], status, handle_errbuf(p)) : status;
+}
+
+static int differ(pcap_t *p, const char *name, int link)
+{
+	int first = inner_pcap_datalink(p->inner);
+
+	return handle_fail(p, "%s: interfaces in one handle need one link type: %s has %s, %s has %s", p->device, p->list->name[0],
+			   inner_pcap_datalink_val_to_name(first), name, inner_pcap_datalink_val_to_name(link));
+}
+
+/* *made is set as soon as there is something to close. */
+static int open_one(pcap_t *p, const char *name, struct inner **made,
+		    int (*prepare)(pcap_t *p, struct inner *inner, const struct config *config), const struct config *config)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	int eventfd, status;
+	struct inner *inner = inner_create(name, &eventfd, text);
+
+	if (!inner)
+		return name_interface(p, name, PCAP_ERROR, text);
+	status = prepare(p, inner, config);
+	if (status < 0) {
+		inner_close_handle(inner, eventfd);
+		return status;
+	}
+	*made = inner;
+	status = inner_activate_idle(inner);
+	if (status < 0)
+		return name_interface(p, name, status, inner_pcap_geterr(inner));
+	inner_pcap_setnonblock(inner, 1, text);
+	if (inner_pcap_datalink(inner) != inner_pcap_datalink(p->inner))
+		return differ(p, name, inner_pcap_datalink(inner));
+	return 0;
+}
+
+int interfaces_open(pcap_t *p, int (*prepare)(pcap_t *p, struct inner *inner, const struct config *config), const struct config *config)
+{
+	int ret = 0;
+
+	if (!p->list)
+		return 0;
+	p->others = calloc(p->list->count, sizeof(*p->others));
+	if (!p->others)
+		return handle_fail(p, "malloc: %s", strerror(errno));
+	for (unsigned i = 1; ret == 0 && i < p->list->count; i++)
+		ret = open_one(p, p->list->name[i], &p->others[i], prepare, config);
+	if (ret < 0)
+		interfaces_close(p);
+	return ret;
+}
+
+void interfaces_close(pcap_t *p)
+{
+	for (unsigned i = 1; p->others && i < p->list->count; i++)
+		if (p->others[i])
+			inner_close_handle(p->others[i], -1);
+	free(p->others);
+	p->others = NULL;
+}
+
+int interfaces_set_datalink(pcap_t *p, int link)
+{
+	for (unsigned i = 1; p->others && i < p->list->count; i++)
+		if (inner_pcap_set_datalink(p->others[i], link) != 0)
+			return name_interface(p, p->list->name[i], PCAP_ERROR, inner_pcap_geterr(p->others[i]));
+	return 0;
+}
+
+int interfaces_add_stats(pcap_t *p, struct pcap_stat *stats)
+{
+	for (unsigned i = 1; p->others && i < p->list->count; i++) {
+		struct pcap_stat other;
+		int ret = inner_pcap_stats(p->others[i], &other);
+
+		if (ret < 0)
+			return name_interface(p, p->list->name[i], ret, inner_pcap_geterr(p->others[i]));
+		stats->ps_ifdrop += other.ps_ifdrop;
+	}
+	return 0;
+}
+
+bool interfaces_have_loopback(const pcap_t *p)
+{
+	if (!p->list)
+		return strcmp(p->device, "lo") == 0;
+	for (unsigned i = 0; i < p->list->count; i++)
+		if (strcmp(p->list->name[i], "lo") == 0)
+			return true;
+	return false;
+}
