@@ -2,11 +2,9 @@
 /* What no single variable can tell. Names in sentences come first for what the user wrote. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "config-check.h"
 #include "fanout.h"
-#include "user-text.h"
 
 static void unset(struct config *config, enum config_id id)
 {
@@ -14,25 +12,10 @@ static void unset(struct config *config, enum config_id id)
 	config->source[id] = CONFIG_FROM_DEFAULT;
 }
 
-/* "NETRING_X=VALUE", as it may be shown. */
-struct assignment {
-	char text[80];
-};
-
-static struct assignment assignment(const struct config *config, enum config_id id)
-{
-	struct assignment assignment;
-	char value[256], shown[USER_TEXT_SHOWN + 4];
-
-	config_format(config, id, value, sizeof(value));
-	snprintf(assignment.text, sizeof(assignment.text), "%s=%s", config_variables[id].name, user_text_shown(value, shown));
-	return assignment;
-}
-
 /* The sentence "NETRING_X=VALUE: problem, NETRING_Y=VALUE". */
 static int refuse(const struct config *config, enum config_id id, const char *problem, enum config_id other, struct netring_error *error)
 {
-	return error_set(error, EINVAL, "%s: %s, %s", assignment(config, id).text, problem, assignment(config, other).text);
+	return error_set(error, EINVAL, "%s: %s, %s", config_assignment(config, id).text, problem, config_assignment(config, other).text);
 }
 
 static int settle_ring_size(struct config *config, struct netring_error *error)
@@ -41,7 +24,7 @@ static int settle_ring_size(struct config *config, struct netring_error *error)
 		return 0;
 	if (config->source[CONFIG_RING_SIZE] == config->source[CONFIG_BLOCK_COUNT])
 		return error_set(error, EINVAL, "%s: not allowed together with %s, each decides the size of the ring; set one of them",
-				 assignment(config, CONFIG_RING_SIZE).text, assignment(config, CONFIG_BLOCK_COUNT).text);
+				 config_assignment(config, CONFIG_RING_SIZE).text, config_assignment(config, CONFIG_BLOCK_COUNT).text);
 	unset(config, config->source[CONFIG_RING_SIZE] > config->source[CONFIG_BLOCK_COUNT] ? CONFIG_BLOCK_COUNT : CONFIG_RING_SIZE);
 	return 0;
 }
@@ -54,14 +37,14 @@ static int check_ring(const struct config *config, struct netring_error *error)
 		if (count <= CONFIG_RING_MAX / block)
 			return 0;
 		return error_set(error, EINVAL, "%s: with blocks of %s the ring would be larger than 64G",
-				 assignment(config, CONFIG_BLOCK_COUNT).text, assignment(config, CONFIG_BLOCK_SIZE).text);
+				 config_assignment(config, CONFIG_BLOCK_COUNT).text, config_assignment(config, CONFIG_BLOCK_SIZE).text);
 	}
 	/* A block size that nobody chose gives way to a smaller ring. */
 	if (ring < block && config_is_set(config, CONFIG_BLOCK_SIZE))
 		return refuse(config, CONFIG_RING_SIZE, "must not be smaller than a block", CONFIG_BLOCK_SIZE, error);
 	if ((ring - 1) / block + 1 > CONFIG_BLOCKS_MAX)
-		return error_set(error, EINVAL, "%s: would be more than %d blocks of %s", assignment(config, CONFIG_RING_SIZE).text,
-				 CONFIG_BLOCKS_MAX, assignment(config, CONFIG_BLOCK_SIZE).text);
+		return error_set(error, EINVAL, "%s: would be more than %d blocks of %s", config_assignment(config, CONFIG_RING_SIZE).text,
+				 CONFIG_BLOCKS_MAX, config_assignment(config, CONFIG_BLOCK_SIZE).text);
 	return 0;
 }
 
@@ -78,9 +61,9 @@ static int check_frame(const struct config *config, struct netring_error *error)
 static int check_no_fanout(const struct config *config, struct netring_error *error)
 {
 	if (config_is_set(config, CONFIG_FANOUT_FLAGS))
-		return error_set(error, EINVAL, "%s: needs a group, NETRING_FANOUT", assignment(config, CONFIG_FANOUT_FLAGS).text);
+		return error_set(error, EINVAL, "%s: needs a group, NETRING_FANOUT", config_assignment(config, CONFIG_FANOUT_FLAGS).text);
 	if (config_is_set(config, CONFIG_FANOUT_PROG))
-		return error_set(error, EINVAL, "%s: needs a group, NETRING_FANOUT", assignment(config, CONFIG_FANOUT_PROG).text);
+		return error_set(error, EINVAL, "%s: needs a group, NETRING_FANOUT", config_assignment(config, CONFIG_FANOUT_PROG).text);
 	return 0;
 }
 
@@ -99,7 +82,7 @@ static int check_fanout(const struct config *config, struct netring_error *error
 		return result;
 	takes_program = fanout.mode == NETRING_FANOUT_CBPF || fanout.mode == NETRING_FANOUT_EBPF;
 	if (takes_program && !config_is_set(config, CONFIG_FANOUT_PROG))
-		return error_set(error, EINVAL, "%s: needs a program, NETRING_FANOUT_PROG", assignment(config, CONFIG_FANOUT).text);
+		return error_set(error, EINVAL, "%s: needs a program, NETRING_FANOUT_PROG", config_assignment(config, CONFIG_FANOUT).text);
 	if (!takes_program && config_is_set(config, CONFIG_FANOUT_PROG))
 		return refuse(config, CONFIG_FANOUT_PROG, "only the modes cbpf and ebpf take a program", CONFIG_FANOUT, error);
 	/* The kernel refuses this one with a bare EINVAL. */

@@ -2,8 +2,8 @@
 /*
  * Every NETRING_* variable, in one table, and the profiles, in another.
  *
- * Loading works on a copy: profile first, then the environment over it, then the checks that need several values at once. Only a copy that
- * passed all of it replaces the caller's struct.
+ * Loading works on a copy: profile first, then the environment over it, then aliases where that has said nothing, then the checks that need
+ * several values at once. Only a copy that passed all of it replaces the caller's struct.
  */
 #define _GNU_SOURCE 1 /* secure_getenv */
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "config-alias.h"
 #include "config-check.h"
 #include "fanout.h"
 #include "nearest.h"
@@ -329,6 +330,16 @@ const char *config_format(const struct config *config, enum config_id id, char *
 	return buffer;
 }
 
+struct config_assignment config_assignment(const struct config *config, enum config_id id)
+{
+	struct config_assignment assignment;
+	char value[256], shown[USER_TEXT_SHOWN + 4];
+
+	config_format(config, id, value, sizeof(value));
+	snprintf(assignment.text, sizeof(assignment.text), "%s=%s", config_variables[id].name, user_text_shown(value, shown));
+	return assignment;
+}
+
 /* Reading */
 
 static int refuse(enum config_id id, const char *text, struct netring_error *error)
@@ -438,6 +449,13 @@ static int load_variable(struct config *config, enum config_id id, struct netrin
 	return text ? config_parse(config, id, text, CONFIG_FROM_ENVIRONMENT, error) : 0;
 }
 
+static void adopt(struct config *config, const struct config *loaded)
+{
+	*config = *loaded;
+	if (loaded->text[CONFIG_FANOUT] == loaded->alias_fanout)
+		config->text[CONFIG_FANOUT] = config->alias_fanout;
+}
+
 int config_load(struct config *config, struct netring_error *error)
 {
 	struct config loaded = *config;
@@ -453,9 +471,14 @@ int config_load(struct config *config, struct netring_error *error)
 		if (result < 0)
 			return result;
 	}
+	result = config_alias_load(&loaded, error);
+	if (result < 0)
+		return result;
 	result = config_check(&loaded, error);
-	if (result == 0)
-		*config = loaded;
+	if (result < 0)
+		config_alias_explain(&loaded, error);
+	else
+		adopt(config, &loaded);
 	return result;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Every NETRING_* variable, in one table: name, type, range, default, one line of help (config.c).
  *
- * Who wins: environment > profile > what the program asked for through pcap_set_* > default. What the program asked for is not kept here: whoever knows
- * it looks with config_is_set whether somebody stronger has spoken. It owns no memory: strings point into the environment.
+ * Who wins: environment > a peer's variable (config-alias.h) > profile > what the program asked for through pcap_set_* > default. What the program
+ * asked for is not kept here: whoever knows it looks with config_is_set whether somebody stronger has spoken. It owns no memory: strings point into
+ * the environment, or, made from an alias, into the struct itself; so a copy of the struct is good for as long as the one that was loaded.
  *
  * Thread safety: pure functions on the caller's struct, but getenv: call while no other thread changes the environment.
  */
@@ -20,6 +21,7 @@
 enum config_source {
 	CONFIG_FROM_DEFAULT,
 	CONFIG_FROM_PROFILE,
+	CONFIG_FROM_ALIAS,
 	CONFIG_FROM_ENVIRONMENT,
 };
 
@@ -66,6 +68,7 @@ struct config {
 	uint64_t value[CONFIG_COUNT];
 	const char *text[CONFIG_COUNT];		/* strings, as they were written; NULL if unset. FANOUT: for fanout_parse, FANOUT_FLAGS: fanout_parse_flags */
 	enum config_source source[CONFIG_COUNT];
+	char alias_fanout[24];			/* the text of FANOUT where that is from an alias */
 };
 
 enum config_type {
@@ -102,18 +105,18 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size);
 void config_init(struct config *config);
 
 /*
- * Read the profile and the environment over what is set. In set-uid programs (secure_getenv) the environment is ignored.
+ * Read the profile, the environment and the aliases in it over what is set. In set-uid programs (secure_getenv) the environment is ignored.
  * Fails with -EINVAL and "NETRING_X=VALUE: what is allowed"; checks also what no single variable can tell: block size not a multiple of the
  * page, frame larger than block, RING_SIZE together with BLOCK_COUNT, ring smaller than a block of a size that was chosen, a fanout group's flags or
  * program without the group or of another mode. config is then unchanged.
- * An empty value is an error like any other.
+ * A bad value of an alias fails in the same way, under the alias's name. An empty value is an error like any other.
  */
 int config_load(struct config *config, struct netring_error *error);
 
 /* Parse one value as the variable's type says and store it with the given source. -EINVAL as above. */
 int config_parse(struct config *config, enum config_id id, const char *text, enum config_source source, struct netring_error *error);
 
-/* True if somebody but the default decided: profile or environment. */
+/* True if somebody but the default decided: profile, alias or environment. */
 static inline bool config_is_set(const struct config *config, enum config_id id)
 {
 	return config->source[id] != CONFIG_FROM_DEFAULT;
@@ -121,6 +124,12 @@ static inline bool config_is_set(const struct config *config, enum config_id id)
 
 /* The value as a person would write it ("4M", "yes", "packet"), into buffer; returns buffer. */
 const char *config_format(const struct config *config, enum config_id id, char *buffer, size_t size);
+
+/* "NETRING_X=VALUE", as it may be shown in a sentence: cut if it is long. */
+struct config_assignment {
+	char text[80];
+};
+struct config_assignment config_assignment(const struct config *config, enum config_id id);
 
 /*
  * Warn once per process about every NETRING_* name in the environment that is not in the table, with the nearest name if one is near

@@ -2,7 +2,6 @@
 /* NETRING_FANOUT and NETRING_FANOUT_FLAGS, as text; see fanout.h. Pure functions. */
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,19 +19,6 @@ static const char *const modes[] = { "hash", "lb", "cpu", "rollover", "random", 
 /* The index of each word is the bit of its enum netring_fanout_flag. */
 static const char *const flag_words[] = { "rollover", "defrag", "ignore_outgoing", "unique_id", NULL };
 #define FLAGS "rollover, defrag, ignore_outgoing, unique_id"
-
-/* One word of a longer text, so that it can be compared; the longest that we know has 15 letters. A longer one is cut, and then is none of ours. */
-struct word {
-	char text[24];
-};
-
-static struct word first_word(const char *text, size_t length)
-{
-	struct word word;
-
-	snprintf(word.text, sizeof(word.text), "%.*s", (int)(length < sizeof(word.text) ? length : sizeof(word.text)), text);
-	return word;
-}
 
 /* The sentence for a word that is in no list: the whole text, what is allowed, and what was probably meant. */
 static int refuse(struct netring_error *error, const char *text, const char *what, const char *allowed, const char *word, const char *const *words)
@@ -79,7 +65,7 @@ static int parse_group(struct netring_fanout *fanout, const char *group, const c
 int fanout_parse(struct netring_fanout *fanout, const char *text, struct netring_error *error)
 {
 	const char *colon = strchrnul(text, ':');
-	struct word mode = first_word(text, (size_t)(colon - text));
+	struct user_word mode = user_text_first(text, (size_t)(colon - text));
 	struct netring_fanout parsed = *fanout;
 	uint64_t index;
 	int result;
@@ -102,7 +88,7 @@ int fanout_parse_flags(unsigned *flags, const char *text, struct netring_error *
 
 	for (;;) {
 		size_t length = strcspn(at, ",");
-		struct word word = first_word(at, length);
+		struct user_word word = user_text_first(at, length);
 		uint64_t index;
 
 		if (user_text_word(word.text, flag_words, &index))

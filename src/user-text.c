@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,6 +15,14 @@ const char *user_text_shown(const char *text, char *buffer)
 		buffer[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
 	strcpy(buffer + i, text[i] ? "..." : "");
 	return buffer;
+}
+
+struct user_word user_text_first(const char *text, size_t length)
+{
+	struct user_word word;
+
+	snprintf(word.text, sizeof(word.text), "%.*s", (int)(length < sizeof(word.text) ? length : sizeof(word.text)), text);
+	return word;
 }
 
 int user_text_number(const char *text, bool suffix_allowed, uint64_t *value)

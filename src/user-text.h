@@ -4,6 +4,7 @@
 #define NETRING_USER_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* So much of a bad value is repeated; pcap's error buffer has 256 bytes for the whole sentence. */
@@ -11,6 +12,15 @@
 
 /* The text as it may be shown in one line, into a buffer of USER_TEXT_SHOWN + 4: cut, and without anything that moves a terminal's cursor. */
 const char *user_text_shown(const char *text, char *buffer);
+
+/*
+ * The first length bytes of the text, so that they can be compared with a word. More than the longest word of any list are cut, and then are like none
+ * of them.
+ */
+struct user_word {
+	char text[24];
+};
+struct user_word user_text_first(const char *text, size_t length);
 
 /* Decimal digits, and with suffix_allowed one of K, M and G behind them. -EINVAL if there is anything else, -ERANGE if 64 bits do not hold it. */
 int user_text_number(const char *text, bool suffix_allowed, uint64_t *value);

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "config-alias.h"
 #include "tools.h"
 
 static const struct command_text text = {
 	"netring env",
 	"Usage: netring env [--json]\n"
 	"\n"
-	"List every NETRING_* variable: its value here, where that came from (default, a profile, the environment), and what it is for.\n"
+	"List every NETRING_* variable: its value here, where that came from (default, a profile, the environment, or an alias: another library's\n"
+	"variable), and what it is for.\n"
 	"Values that no capture would accept are shown with the reason, and the exit status is 1.\n"
 	"\n"
 	"  -j, --json  the same for programs, with what is allowed and the default\n",
@@ -67,6 +68,9 @@ static void describe_source(const struct config *config, enum config_id id, char
 	case CONFIG_FROM_PROFILE:
 		snprintf(buffer, size, "profile %s", config_variables[CONFIG_PROFILE].words[config->value[CONFIG_PROFILE]]);
 		break;
+	case CONFIG_FROM_ALIAS:
+		snprintf(buffer, size, "alias %s", config_alias_of(config, id));
+		break;
 	case CONFIG_FROM_ENVIRONMENT:
 		snprintf(buffer, size, "environment");
 		break;
@@ -77,7 +81,7 @@ static void describe_source(const struct config *config, enum config_id id, char
 
 static void print_row(const char *name, const char *value, const char *source, const char *help)
 {
-	printf("%-25s %-42s %-24s %s\n", name, value, source, help);
+	printf("%-25s %-42s %-30s %s\n", name, value, source, help);
 }
 
 static void print_table(const struct report *report)
@@ -142,6 +146,20 @@ static void print_json_variable(const struct report *report, const struct config
 	print_member("help", config_variables[id].help, "}");
 }
 
+static void print_json_aliases(void)
+{
+	enum config_id target;
+	const char *name;
+
+	fputs("  \"aliases\": [", stdout);
+	for (size_t i = 0; (name = config_alias_name(i, &target)); i++) {
+		fputs(i ? ",\n    {" : "\n    {", stdout);
+		print_member("name", name, ", ");
+		print_member("variable", config_variables[target].name, "}");
+	}
+	puts("\n  ],");
+}
+
 static void print_json(const struct report *report)
 {
 	struct config defaults;
@@ -152,7 +170,9 @@ static void print_json(const struct report *report)
 		print_json_variable(report, &defaults, i);
 		puts(i + 1 < CONFIG_COUNT ? "," : "");
 	}
-	fputs("  ],\n  \"error\": ", stdout);
+	puts("  ],");
+	print_json_aliases();
+	fputs("  \"error\": ", stdout);
 	if (report->together.text[0])
 		print_string(report->together.text);
 	else

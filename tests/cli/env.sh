@@ -9,7 +9,7 @@ set -u
 
 netring=${abs_top_builddir:?}/netring
 
-for name in $(env | sed -n 's/^\(NETRING_[A-Z_]*\)=.*/\1/p'); do
+for name in $(env | sed -n 's/^\(\(NETRING\|PCAP\|SNF\)_[A-Z0-9_]*\)=.*/\1/p'); do
 	[ "$name" = NETRING_TESTS_REQUIRED ] || unset "$name"
 done
 
@@ -45,10 +45,29 @@ expect "flags without a group" 1 '^error: NETRING_FANOUT_FLAGS=defrag: needs a g
 with NETRING_FANOUT=hsah NETRING_FANOUT_FLAGS=defrag | grep -q '^error: '
 [ $? -eq 1 ]
 ok $? "flags without a group that is misspelt are no second error"
+expect "an alias" 0 '^NETRING_FANOUT +hash:7 +alias PCAP_PF_RING_CLUSTER_ID ' with PCAP_PF_RING_CLUSTER_ID=7
+expect "an alias over a profile" 0 '^NETRING_RING_SIZE +64M +alias PCAP_FRAMES ' with PCAP_FRAMES=32768 NETRING_PROFILE=low_memory
+expect "the environment over an alias" 0 '^NETRING_FANOUT +lb +environment ' with PCAP_PF_RING_CLUSTER_ID=7 NETRING_FANOUT=lb
+expect "flags by alias" 0 '^NETRING_FANOUT_FLAGS +defrag +alias PCAP_FANOUT ' with PCAP_FANOUT=hash+defrag
+expect "a bad alias" 1 '^error: SNF_APP_ID=0: must be a number, 1\.\.65535, or -1 for none$' with SNF_APP_ID=0
+expect "what netring run -o sets, over an alias" 0 '^NETRING_RINGS +2 +environment ' env SNF_NUM_RINGS=4 "$netring" run -f -L "${SHIM_DIR:?}" -o RINGS=2 "$netring" env
+expect "what netring run does not set" 0 '^NETRING_RINGS +4 +alias SNF_NUM_RINGS ' env SNF_NUM_RINGS=4 "$netring" run -f -L "${SHIM_DIR:?}" -o RING_SIZE=8M "$netring" env
 expect "a misspelt name is a warning" 0 '^netring: warn: unknown variable NETRING_PROMISK, did you mean NETRING_PROMISC\?$' with NETRING_PROMISK=1
 expect "but an error under NETRING_STRICT" 1 '^error: unknown variable NETRING_PROMISK' with NETRING_PROMISK=1 NETRING_STRICT=yes
 expect "wrong option" 2 'unknown option --yaml' "$netring" env --yaml
 expect "wrong argument" 2 'unexpected argument BLOCK_SIZE' "$netring" env BLOCK_SIZE
+
+# A set-uid program looks at no variable, ours or another's.
+folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
+cp "$netring" "$folder/netring" && chown 65533 "$folder/netring" 2>/dev/null && chmod 4755 "$folder/netring" && chmod 755 "$folder"
+if [ "$(stat -c %u%a "$folder/netring")" = 655334755 ] && ! findmnt -no OPTIONS -T "$folder" | grep -q nosuid; then
+	expect "set-uid: variables" 0 '^NETRING_RINGS +1 +default ' env NETRING_RINGS=4 "$folder/netring" env
+	expect "set-uid: aliases" 0 '^NETRING_FANOUT +none +default ' env PCAP_PF_RING_CLUSTER_ID=7 "$folder/netring" env
+	chmod 755 "$folder/netring"
+	expect "not set-uid: aliases" 0 '^NETRING_FANOUT +hash:7 +alias ' env PCAP_PF_RING_CLUSTER_ID=7 "$folder/netring" env
+else
+	skip "set-uid" "needs root, and a file system that knows set-uid"
+fi
 
 if command -v python3 >/dev/null; then
 	json() {
@@ -61,6 +80,8 @@ print(eval(sys.argv[1]))' "$2"
 	expect "json: value" 0 '^8 environment 64 1\.\.65536$' json NETRING_BLOCK_COUNT=8 '" ".join(v["NETRING_BLOCK_COUNT"][k] for k in ("value", "from", "default", "allowed"))'
 	expect "json: quotes, controls and backslashes" 0 '^True$' json "NETRING_LOG_FILE=$(printf 'a"b\\c\td')" 'v["NETRING_LOG_FILE"]["value"] == "a\"b\\c\td"'
 	expect "json: error" 0 '^True$' json NETRING_LOG=loud '"value" not in v["NETRING_LOG"] and v["NETRING_LOG"]["error"].startswith("NETRING_LOG=loud: must be")'
+	expect "json: an alias" 0 '^hash:7 alias SNF_APP_ID$' json SNF_APP_ID=7 '" ".join(v["NETRING_FANOUT"][k] for k in ("value", "from"))'
+	expect "json: all aliases" 0 '^21 NETRING_RINGS$' json NETRING_LOG=info 'str(len(report["aliases"])) + " " + [a["variable"] for a in report["aliases"] if a["name"] == "SNF_NUM_RINGS"][0]'
 	expect "json: no error" 0 '^None 25$' json NETRING_LOG=info 'str(report["error"]) + " " + str(len(v))'
 else
 	skip "json" "python3 is not installed"

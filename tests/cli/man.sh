@@ -39,6 +39,11 @@ listed=$(sed -n 's/^\.It Ev \(NETRING_[A-Z_]*\)$/\1/p' "$page7")
 [ "$names" = "$listed" ]
 ok $? "netring.7 lists no other variable, in the same order" "$listed"
 
+known=$(env -i "$netring" env --json | sed -n 's/.*"name": "\([A-Z0-9_]*\)", "variable": .*/\1/p')
+listed=$(sed -n 's/^\.It Ev \(\(PCAP\|SNF\)_[A-Z0-9_]*\)$/\1/p' "$page7")
+[ -n "$known" ] && [ "$known" = "$listed" ]
+ok $? "netring.7 lists the aliases, and no other, in the same order" "$known"
+
 for command in run env version; do
 	for option in $("$netring" "$command" --help | sed -n 's/^ *\(-[a-zA-Z]\), .*/\1/p'); do
 		grep -q "^\.It Fl ${option#-}" "$page1"

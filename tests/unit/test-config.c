@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. Each test begins with an environment
- * without ours, whether libcheck forks or not.
+ * Every NETRING_* variable against every kind of bad value, precedence, profiles, suggestions, formats. Each test begins with an empty
+ * environment, whether libcheck forks or not.
  */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -31,10 +31,7 @@ static struct netring_error error;
 
 static void setup(void)
 {
-	for (size_t i = 0; i < CONFIG_COUNT; i++)
-		unsetenv(config_variables[i].name);
-	unsetenv("NETRING_TESTS_REQUIRED");
-	unsetenv(MISSPELT);
+	clearenv();
 	config_init(&config);
 	error.text[0] = '\0';
 }
