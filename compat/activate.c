@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config-alias.h"
 #include "handle.h"
 #include "inner-calls.h"
 #include "interfaces.h"
@@ -88,6 +89,7 @@ static int load_config(pcap_t *p, struct config *config)
 		ret = log_open(&p->log, (enum log_level)config->value[CONFIG_LOG], config->text[CONFIG_LOG_FILE], &error);
 		if (ret < 0)
 			return handle_fail(p, "NETRING_LOG_FILE: %s", error.text);
+		config_alias_log(config, &p->log);
 	}
 	if (ret == 0)
 		ret = config_check_names(&p->log, config->value[CONFIG_STRICT], &error);
