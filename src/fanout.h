@@ -15,8 +15,10 @@ struct fanout {
 	struct netring_fanout config;	/* name and program point to nothing after fanout_open */
 	int kernel_mode, kernel_flags;	/* PACKET_FANOUT_* */
 	int id;				/* -1: not known yet, the first member gets a new one */
+	unsigned members;		/* that joined through this struct */
 	char interface[16];
 	int ifindex;
+	char name[33];			/* "": none */
 	int lock_fd, name_fd;		/* of a group that has a name; see fanout-name.h */
 	struct fanout_program program;
 };
@@ -40,13 +42,13 @@ void fanout_init(struct fanout *fanout);
 int fanout_open(struct fanout *fanout, const struct netring_fanout *config, bool ignore_outgoing, const char *interface, int ifindex,
 		struct netring_error *error);
 
-/* Makes a bound packet socket a member. The sentence says who has the group if it is another's, or how many members it has if it is full. */
+/* Makes a bound packet socket a member. After a failure it may be one: who closes the socket leaves the group. The sentence says who has the group if it is another's, or how many members it has if it is full. */
 int fanout_join(struct fanout *fanout, int fd, struct netring_error *error);
 
 /* All have joined: lets others in. */
 void fanout_settle(struct fanout *fanout);
 
-/* Accepts the closed state. */
+/* Accepts the closed state. The sockets are closed first: a name stands for a group that exists. */
 void fanout_close(struct fanout *fanout);
 
 #endif

@@ -6,9 +6,12 @@
 #ifndef NETRING_TEST_TUNNELS_H
 #define NETRING_TEST_TUNNELS_H
 
+#include <linux/if_arp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "bpf-run.h"
 
 #define FRAME_ROOM 400
 
@@ -225,6 +228,27 @@ static const struct form tunnel_forms[] = {
 	{ "GENEVE IPv6", 4, .tunnel = GENEVE, .geneve_options = 1, .inner = INNER_IPV6 },
 	{ "GENEVE ARP", 4, .tunnel = GENEVE, .ethernet = true, .inner = INNER_ARP },
 };
+
+/* What a fanout program returns for a frame that comes in over Ethernet: it sees the packet from its network header on. */
+static inline uint32_t run_incoming(const struct sock_filter *program, struct frame *frame)
+{
+	struct sockaddr_ll link = { .sll_pkttype = PACKET_OTHERHOST, .sll_hatype = ARPHRD_ETHER };
+	struct netring_packet packet = { .data = frame->bytes + 14, .link = &link };
+
+	memcpy(&link.sll_protocol, frame->bytes + 12, 2);
+	packet.captured_len = packet.wire_len = frame->length - 14;
+	return bpf_run(program, &packet);
+}
+
+/* The same for one that goes out: from its link header on. */
+static inline uint32_t run_outgoing(const struct sock_filter *program, struct frame *frame)
+{
+	struct sockaddr_ll link = { .sll_pkttype = PACKET_OUTGOING, .sll_hatype = ARPHRD_ETHER };
+	struct netring_packet packet = { .data = frame->bytes, .link = &link };
+
+	packet.captured_len = packet.wire_len = frame->length;
+	return bpf_run(program, &packet);
+}
 
 #define TUNNEL_FORMS (sizeof(tunnel_forms) / sizeof(*tunnel_forms))
 

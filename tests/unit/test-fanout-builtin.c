@@ -40,21 +40,6 @@ static uint32_t run_from(const struct sock_filter *program, struct frame *frame,
 	return bpf_run(program, &packet);
 }
 
-static uint32_t run_incoming(const struct sock_filter *program, struct frame *frame)
-{
-	struct sockaddr_ll link = { .sll_pkttype = PACKET_OTHERHOST, .sll_hatype = ARPHRD_ETHER };
-
-	memcpy(&link.sll_protocol, frame->bytes + 12, 2);
-	return run_from(program, frame, ETHERNET, &link);
-}
-
-static uint32_t run_outgoing(const struct sock_filter *program, struct frame *frame)
-{
-	const struct sockaddr_ll link = { .sll_pkttype = PACKET_OUTGOING, .sll_hatype = ARPHRD_ETHER };
-
-	return run_from(program, frame, 0, &link);
-}
-
 /* Both must agree. */
 static uint32_t run(const struct sock_filter *program, struct frame *frame)
 {
