@@ -17,7 +17,12 @@
  * A frame is UDP over IPv4 from 10.99.0.1 to 10.99.0.2, port 9, to a MAC address nobody has: a host drops it before it looks at
  * the addresses. The payload is, in network byte order: sequence number (8 bytes), CLOCK_MONOTONIC at sending in ns (8 bytes).
  *
- * Output, one line: sent (frames given to the interface), passed (what the interface's tx_packets grew by, in the same time),
+ * Several flows (-f) take turns. Each is a client of its own, 10.N.X.Y and port 1024 + flow, of the server 10.N.255.2, port 9; X.Y is
+ * the flow's number, N is 100 + the first sequence number / 2^32. So two senders with -n 0 and -n 4294967296 have no flow in common.
+ * With -2 a flow is a conversation: after each round through all flows the frames go the other way. With -F a flow sends, each time it
+ * is its turn, three frames one way: a whole datagram, and two fragments of another. All have their own sequence number in the same place.
+ *
+ * Output, one line: sent (frames given to the interface), passed (what the interface's tx_packets grew by, others' included),
  * seconds, pps (passed per second). Exit status 0 if everything asked for was sent, 1 if not, 2 for bad usage.
  */
 #include <arpa/inet.h>
@@ -52,7 +57,15 @@
 #define SEQ_OFFSET (UDP_OFFSET + sizeof(struct udphdr))
 #define TIME_OFFSET (SEQ_OFFSET + sizeof(uint64_t))
 #define FRAME_MIN (TIME_OFFSET + sizeof(uint64_t))
+#define IP_ID_OFFSET (ETH_HLEN + offsetof(struct iphdr, id))
+#define SOURCE_HOST_OFFSET (ETH_HLEN + offsetof(struct iphdr, saddr) + 2)
+#define TARGET_HOST_OFFSET (ETH_HLEN + offsetof(struct iphdr, daddr) + 2)
+#define SOURCE_PORT_OFFSET (UDP_OFFSET + offsetof(struct udphdr, source))
+#define TARGET_PORT_OFFSET (UDP_OFFSET + offsetof(struct udphdr, dest))
 #define FIRST_PORT 1024
+#define SERVER_PORT 9
+#define SERVER_HOST 0xff02 /* the lower half of its address; as a client it would be a flow beyond the last */
+#define FRAGMENT_GROUP 3   /* frames: a whole datagram and two fragments */
 
 /* After a pause (another task had the CPU) the sender catches up with this much at most, instead of sending one long burst. */
 #define CATCH_UP_NS 1000000
@@ -66,8 +79,11 @@ struct options {
 	unsigned int flows;
 	unsigned int batch;
 	int cpu;
+	uint64_t base; /* the first sequence number */
 	bool identical;
 	bool packet;
+	bool both; /* directions */
+	bool fragments;
 };
 
 /* Shared with the XDP program, which finds it in a map with one element. */
@@ -114,35 +130,84 @@ static uint16_t ip_checksum(const struct iphdr *ip)
 	return (uint16_t)~sum;
 }
 
-static void frame_fill(unsigned char *frame, size_t size)
+/* More than the two addresses and ports that all frames have. */
+static bool has_conversations(const struct options *o)
+{
+	return o->flows > 1 || o->both || o->fragments;
+}
+
+static void frame_fill(unsigned char *frame, const struct options *o)
 {
 	static const unsigned char nobody[ETH_ALEN] = { 0x02, 0xbe, 0xef, 0, 0, 0x02 };
 	static const unsigned char sender[ETH_ALEN] = { 0x02, 0xbe, 0xef, 0, 0, 0x01 };
 	struct ether_header eth = { .ether_type = htons(ETHERTYPE_IP) };
 	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
-	struct udphdr udp = { .source = htons(FIRST_PORT), .dest = htons(9) };
+	struct udphdr udp = { .source = htons(FIRST_PORT), .dest = htons(SERVER_PORT) };
+	uint32_t network = 10u << 24 | (uint32_t)(100 + o->base / ((uint64_t)1 << 32)) << 16;
 
 	memcpy(eth.ether_dhost, nobody, ETH_ALEN);
 	memcpy(eth.ether_shost, sender, ETH_ALEN);
-	ip.tot_len = htons((uint16_t)(size - ETH_HLEN));
+	ip.tot_len = htons((uint16_t)(o->size - ETH_HLEN));
 	ip.saddr = inet_addr("10.99.0.1");
 	ip.daddr = inet_addr("10.99.0.2");
+	if (has_conversations(o)) {
+		/* The id is the complement of the client's half of its address, so that the checksum is right for every client. */
+		ip.id = 0xffff;
+		ip.saddr = htonl(network);
+		ip.daddr = htonl(network | SERVER_HOST);
+	}
 	ip.check = ip_checksum(&ip);
-	udp.len = htons((uint16_t)(size - UDP_OFFSET)); /* checksum 0: not computed */
+	udp.len = htons((uint16_t)(o->size - UDP_OFFSET)); /* checksum 0: not computed */
 
-	memset(frame, 0, size);
+	memset(frame, 0, o->size);
 	memcpy(frame, &eth, sizeof(eth));
 	memcpy(frame + ETH_HLEN, &ip, sizeof(ip));
 	memcpy(frame + UDP_OFFSET, &udp, sizeof(udp));
 }
 
-static void frame_number(unsigned char *frame, const struct options *o, uint64_t seq, uint64_t time_ns)
+/* What the program of emit_conversation does to live frames. index: of the frame, from 0; of the group of frames if there are fragments. */
+static void frame_conversation(unsigned char *frame, const struct options *o, uint64_t index)
 {
-	uint16_t port = htons((uint16_t)(FIRST_PORT + seq % o->flows));
-	uint64_t seq_be = htobe64(seq);
+	bool reverse = o->both && index / o->flows % 2;
+	uint16_t flow = (uint16_t)(index % o->flows), client = htons(flow), server = htons(SERVER_HOST), id = (uint16_t)~client;
+	uint16_t client_port = htons((uint16_t)(FIRST_PORT + flow)), server_port = htons(SERVER_PORT);
+
+	memcpy(frame + IP_ID_OFFSET, &id, sizeof(id));
+	memcpy(frame + SOURCE_HOST_OFFSET, reverse ? &server : &client, sizeof(client));
+	memcpy(frame + TARGET_HOST_OFFSET, reverse ? &client : &server, sizeof(client));
+	memcpy(frame + SOURCE_PORT_OFFSET, reverse ? &server_port : &client_port, sizeof(client_port));
+	memcpy(frame + TARGET_PORT_OFFSET, reverse ? &client_port : &server_port, sizeof(client_port));
+}
+
+/* Makes a frame the given one of its group: 0 stays whole, 1 and 2 are the halves of one datagram. */
+static void frame_fragment(unsigned char *frame, const struct options *o, uint64_t group, unsigned int position)
+{
+	uint16_t payload = (uint16_t)(o->size - UDP_OFFSET);
+	struct udphdr udp;
+	struct iphdr ip;
+
+	memcpy(&ip, frame + ETH_HLEN, sizeof(ip));
+	memcpy(&udp, frame + UDP_OFFSET, sizeof(udp));
+	ip.id = htons((uint16_t)(2 * group + (position > 0)));
+	ip.frag_off = htons((uint16_t)(position == 1 ? IP_MF : position == 2 ? payload / 8 : 0));
+	ip.check = 0;
+	ip.check = ip_checksum(&ip);
+	udp.len = htons((uint16_t)(position ? 2 * payload : payload));
+	if (position == 2)
+		memset(&udp, 0xff, sizeof(udp)); /* no header there: whoever takes it for one is wrong */
+	memcpy(frame + ETH_HLEN, &ip, sizeof(ip));
+	memcpy(frame + UDP_OFFSET, &udp, sizeof(udp));
+}
+
+static void frame_number(unsigned char *frame, const struct options *o, uint64_t index, uint64_t time_ns)
+{
+	uint64_t seq_be = htobe64(o->base + index);
 	uint64_t time_be = htobe64(time_ns);
 
-	memcpy(frame + UDP_OFFSET + offsetof(struct udphdr, source), &port, sizeof(port));
+	if (has_conversations(o))
+		frame_conversation(frame, o, o->fragments ? index / FRAGMENT_GROUP : index);
+	if (o->fragments)
+		frame_fragment(frame, o, index / FRAGMENT_GROUP, (unsigned int)(index % FRAGMENT_GROUP));
 	memcpy(frame + SEQ_OFFSET, &seq_be, sizeof(seq_be));
 	memcpy(frame + TIME_OFFSET, &time_be, sizeof(time_be));
 }
@@ -170,7 +235,7 @@ static int64_t interface_tx_packets(const char *interface)
 /* ---- live frames: the program ---- */
 
 struct assembler {
-	struct bpf_insn insn[64];
+	struct bpf_insn insn[96];
 	int length;
 	int to_drop[8]; /* jumps to the end, their distance still open */
 	int jumps;
@@ -257,8 +322,52 @@ static void emit_pace(struct assembler *a)
 	emit_store(a, BPF_DW, BPF_REG_7, offsetof(struct pace, due_ns), BPF_REG_1);
 }
 
-/* Writes sequence number, time and source port into the frame whose context is in r6, and counts it. */
-static void emit_numbering(struct assembler *a, unsigned int flows)
+static void emit_store_number(struct assembler *a, uint8_t dst, size_t offset, uint16_t number)
+{
+	emit(a, BPF_ST | BPF_H | BPF_MEM, dst, 0, (int16_t)offset, htons(number));
+}
+
+/* The client's host and port, in network order in r4 and r3, to these places, the server's to the others. */
+static void emit_ends(struct assembler *a, bool reverse)
+{
+	emit_store(a, BPF_H, BPF_REG_2, reverse ? TARGET_HOST_OFFSET : SOURCE_HOST_OFFSET, BPF_REG_4);
+	emit_store(a, BPF_H, BPF_REG_2, reverse ? TARGET_PORT_OFFSET : SOURCE_PORT_OFFSET, BPF_REG_3);
+	emit_store_number(a, BPF_REG_2, reverse ? SOURCE_HOST_OFFSET : TARGET_HOST_OFFSET, SERVER_HOST);
+	emit_store_number(a, BPF_REG_2, reverse ? SOURCE_PORT_OFFSET : TARGET_PORT_OFFSET, SERVER_PORT);
+}
+
+/* Both ends of the flow whose turn it is, into the frame at r2. Changes r0, r3, r4, r5. */
+static void emit_conversation(struct assembler *a, const struct options *o)
+{
+	int to_reverse, to_end;
+
+	emit_move(a, BPF_REG_4, BPF_REG_8);
+	emit(a, BPF_ALU64 | BPF_MOD | BPF_K, BPF_REG_4, 0, 0, (int32_t)o->flows);
+	emit_move(a, BPF_REG_3, BPF_REG_4);
+	emit(a, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, FIRST_PORT);
+	emit_network_order(a, BPF_REG_3, 16);
+	emit_network_order(a, BPF_REG_4, 16);
+	emit_move(a, BPF_REG_0, BPF_REG_4);
+	emit(a, BPF_ALU64 | BPF_XOR | BPF_K, BPF_REG_0, 0, 0, 0xffff);
+	emit_store(a, BPF_H, BPF_REG_2, IP_ID_OFFSET, BPF_REG_0);
+	if (!o->both) {
+		emit_ends(a, false);
+		return;
+	}
+	emit_move(a, BPF_REG_5, BPF_REG_8);
+	emit(a, BPF_ALU64 | BPF_DIV | BPF_K, BPF_REG_5, 0, 0, (int32_t)o->flows);
+	to_reverse = a->length;
+	emit(a, BPF_JMP | BPF_JSET | BPF_K, BPF_REG_5, 0, 0, 1);
+	emit_ends(a, false);
+	to_end = a->length;
+	emit(a, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+	a->insn[to_reverse].off = (int16_t)(a->length - to_reverse - 1);
+	emit_ends(a, true);
+	a->insn[to_end].off = (int16_t)(a->length - to_end - 1);
+}
+
+/* Writes sequence number, time and the flow's ends into the frame whose context is in r6, and counts it. */
+static void emit_numbering(struct assembler *a, const struct options *o)
 {
 	emit_load(a, BPF_W, BPF_REG_2, BPF_REG_6, offsetof(struct xdp_md, data));
 	emit_load(a, BPF_W, BPF_REG_3, BPF_REG_6, offsetof(struct xdp_md, data_end));
@@ -266,18 +375,15 @@ static void emit_numbering(struct assembler *a, unsigned int flows)
 	emit(a, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_4, 0, 0, FRAME_MIN);
 	emit_drop_if(a, BPF_JGT, BPF_REG_4, BPF_REG_3);
 
-	emit_move(a, BPF_REG_4, BPF_REG_8);
+	emit(a, BPF_LD | BPF_IMM | BPF_DW, BPF_REG_4, 0, 0, (int32_t)(uint32_t)o->base);
+	emit(a, 0, 0, 0, 0, (int32_t)(uint32_t)(o->base >> 32));
+	emit(a, BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_4, BPF_REG_8, 0, 0);
 	emit_network_order(a, BPF_REG_4, 64);
 	emit_store(a, BPF_DW, BPF_REG_2, SEQ_OFFSET, BPF_REG_4);
 	emit_network_order(a, BPF_REG_9, 64);
 	emit_store(a, BPF_DW, BPF_REG_2, TIME_OFFSET, BPF_REG_9);
-	if (flows > 1) {
-		emit_move(a, BPF_REG_4, BPF_REG_8);
-		emit(a, BPF_ALU64 | BPF_MOD | BPF_K, BPF_REG_4, 0, 0, (int32_t)flows);
-		emit(a, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_4, 0, 0, FIRST_PORT);
-		emit_network_order(a, BPF_REG_4, 16);
-		emit_store(a, BPF_H, BPF_REG_2, UDP_OFFSET + offsetof(struct udphdr, source), BPF_REG_4);
-	}
+	if (has_conversations(o))
+		emit_conversation(a, o);
 	emit(a, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_8, 0, 0, 1);
 	emit_store(a, BPF_DW, BPF_REG_7, offsetof(struct pace, sent), BPF_REG_8);
 }
@@ -299,7 +405,7 @@ static int live_load(const struct options *o, int map)
 		emit_move(&a, BPF_REG_6, BPF_REG_1);
 		emit_pace_load(&a, map);
 		emit_pace(&a);
-		emit_numbering(&a, o->flows);
+		emit_numbering(&a, o);
 	}
 	emit_redirect(&a, o->ifindex);
 	if (a.jumps)
@@ -426,7 +532,7 @@ static uint64_t live_send(const struct options *o, uint64_t *sending_ns)
 	program = live_load(o, map);
 	if (program < 0)
 		return 0;
-	frame_fill(frame, o->size);
+	frame_fill(frame, o);
 	start = now_ns();
 	if (o->rate)
 		live_paced(o, program, frame, pace);
@@ -496,7 +602,7 @@ static uint64_t packet_send(const struct options *o, uint64_t *sending_ns)
 	if (fd < 0)
 		return 0;
 	for (int i = 0; i < MESSAGES; i++) {
-		frame_fill(frame[i], o->size);
+		frame_fill(frame[i], o);
 		iov[i] = (struct iovec){ .iov_base = frame[i], .iov_len = o->size };
 		message[i].msg_hdr.msg_iov = &iov[i];
 		message[i].msg_hdr.msg_iovlen = 1;
@@ -527,7 +633,10 @@ static const char usage[] =
 	"  -c COUNT   frames to send (default 1000000)\n"
 	"  -s SIZE    bytes of a frame, without checksum (default 60)\n"
 	"  -r RATE    frames a second (default 0: flat out)\n"
-	"  -f FLOWS   number of UDP source ports (default 1)\n"
+	"  -f FLOWS   number of flows, which take turns (default 1)\n"
+	"  -2         every other round of the flows goes the other way\n"
+	"  -F         packet: a whole datagram and two fragments of another in turn; the SIZE is 34 and a multiple of 8\n"
+	"  -n NUMBER  the first sequence number (default 0); another NUMBER / 4294967296 (up to 155), other flows\n"
 	"  -p CPU     run on this CPU\n"
 	"  -m MODE    live (default) or packet\n"
 	"  -b BATCH   live: frames a batch, up to 256 (default 64)\n"
@@ -564,6 +673,8 @@ static bool parse_option(struct options *o, int option)
 			return false;
 		o->flows = (unsigned int)value;
 		return true;
+	case 'n':
+		return parse_number(optarg, 0, ((uint64_t)156 << 32) - 1, &o->base);
 	case 'p':
 		if (!parse_number(optarg, 0, CPU_SETSIZE - 1, &value))
 			return false;
@@ -578,8 +689,11 @@ static bool parse_option(struct options *o, int option)
 		o->packet = strcmp(optarg, "packet") == 0;
 		return o->packet || strcmp(optarg, "live") == 0;
 	case 'I':
-		o->identical = true;
-		return true;
+		return o->identical = true;
+	case '2':
+		return o->both = true;
+	case 'F':
+		return o->fragments = true;
 	default:
 		return false;
 	}
@@ -589,11 +703,15 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "i:c:s:r:f:p:b:m:I")) != -1) {
+	while ((option = getopt(argc, argv, "i:c:s:r:f:n:p:b:m:I2F")) != -1) {
 		if (parse_option(o, option))
 			continue;
 		if (option != '?')
 			fprintf(stderr, "blast: bad value for -%c: %s\n", option, optarg);
+		return false;
+	}
+	if (o->fragments && (!o->packet || (o->size - UDP_OFFSET) % 8)) {
+		fprintf(stderr, "blast: -F needs -m packet, and a SIZE of %zu and a multiple of 8\n", (size_t)UDP_OFFSET);
 		return false;
 	}
 	return o->interface && optind == argc;
