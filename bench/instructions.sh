@@ -1,67 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Instructions a packet in pcap_loop, 60 bytes, counted by callgrind: everything in the pcap library, and everything in other
-# libraries that it calls (memcpy, poll), without the callback and the kernel. The number is the difference between a run of
-# 600 000 packets and one of 200 000, divided by 400 000, so that opening and closing do not count. Losses do not matter here:
-# the runs end after the packets delivered.
+# Instructions a packet in pcap_loop, 60 bytes; see callgrind.sh.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=callgrind.sh disable=SC1091
+. "$(dirname "$0")/callgrind.sh"
 command -v valgrind >/dev/null || bench_fail "no valgrind"
 bench_setup
-
-FEW=200000
-MANY=600000
-RATE=200000 # what callgrind keeps up with, about
-
-# Sums up the own cost of the functions in a callgrind file: in the pcap library, and in the other libraries. callgrind collects only
-# inside pcap_loop, so what is left is the program, that is the callback.
-library_cost() {
-	awk '
-	# Names are written out once, "(7) /lib/x.so", and then given by number.
-	function name(text,    id) {
-		id = text
-		sub(/ .*/, "", id)
-		if (text ~ / /) names[id] = substr(text, length(id) + 2)
-		return names[id]
-	}
-	function is_pcap(path) { sub(/.*\//, "", path); return path ~ /^lib(netring-)?pcap/ }
-	/^ob=/  { object = name(substr($0, 4)) }
-	/^cob=/ { name(substr($0, 5)) }
-	/^calls=/ { getline; next } # the inclusive cost of a call
-	/^[0-9+*-]/ {
-		if (is_pcap(object)) own += $2
-		else if (object !~ /\/count$/) others += $2
-	}
-	END { printf "%d %d\n", own, others }
-	' "$1"
-}
-
-# instructions LIBRARY PACKETS: leaves the two sums in COST.
-instructions() {
-	local library=$1 packets=$2 blast_pid out=$NR_TMP/callgrind.$1.$2
-	on "$library"
-	: >"$NR_TMP/count"
-	nr_start COUNT_PID "$NR_RX" "${ON[@]}" valgrind --tool=callgrind --toggle-collect=pcap_loop \
-		--callgrind-out-file="$out" "$COUNT" -i nr1 -t 100 -c "$packets" >"$NR_TMP/count" 2>"$NR_TMP/valgrind"
-	nr_wait 120 grep -q ready "$NR_TMP/count" || bench_fail "count did not start: $(cat "$NR_TMP/valgrind")"
-	nr_start blast_pid "$NR_TX" "$BLAST" -i nr0 -p "$SENDER_CPU" -r "$RATE" -c $((RATE * 300)) >/dev/null
-	nr_wait 300 nr_ended "$COUNT_PID" || bench_fail "count did not get $packets packets: $(cat "$NR_TMP/valgrind")"
-	nr_stop "$blast_pid"
-	bench_check_library "$library" "$(value library "$(tail -n 1 "$NR_TMP/count")")"
-	[ "$(value delivered "$(tail -n 1 "$NR_TMP/count")")" = "$packets" ] || bench_fail "$(cat "$NR_TMP/count")"
-	read -ra COST < <(library_cost "$out")
-	[ "${COST[0]}" -gt 0 ] || bench_fail "callgrind saw nothing of $library's pcap_loop"
-}
-
-per_packet() {
-	local library=$1 few
-	instructions "$library" "$FEW"
-	few=("${COST[@]}")
-	instructions "$library" "$MANY"
-	OWN=$(calc "(${COST[0]} - ${few[0]}) / ($MANY - $FEW)" %.1f)
-	OTHERS=$(calc "(${COST[1]} - ${few[1]}) / ($MANY - $FEW)" %.1f)
-}
 
 per_packet stock
 stock=$(calc "$OWN + $OTHERS" %.1f)

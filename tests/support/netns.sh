@@ -62,6 +62,17 @@ nr_link_is_up() {
 	[[ $(in_rx ip link show nr1) == *LOWER_UP* ]] && [[ $(in_tx ip link show nr0) == *LOWER_UP* ]]
 }
 
+# nr_wide_pair SENDING RECEIVING: another pair, with two queues, so that what two CPUs send is received on both at once.
+nr_wide_pair() {
+	in_tx ip link add "$1" numtxqueues 2 numrxqueues 2 type veth peer name "$2" numtxqueues 2 numrxqueues 2 netns "$NR_RX" &&
+		in_rx ethtool -K "$2" gro on &&
+		in_tx ip link set "$1" up &&
+		in_rx ip link set "$2" up &&
+		nr_wait 5 nr_receives "$2"
+}
+
+nr_receives() { [[ $(in_rx ip link show "$1") == *LOWER_UP* ]]; }
+
 # nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up.
 nr_wait() {
 	local deadline=$((SECONDS + $1 + 1))
