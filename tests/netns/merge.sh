@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# One handle on several rings, and on several interfaces: everything arrives, once, in order of time, however it is read. Two CPUs send at once, each
+# flows of its own. One ring is run beside it: it must show the same, but for the order of time, which a ring that two CPUs write to does not keep (nor
+# does libpcap's).
+: "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}" # make check sets them
+# shellcheck source-path=SCRIPTDIR source=../cli/tap.sh disable=SC1091
+. "$abs_top_srcdir/tests/cli/tap.sh"
+# shellcheck source-path=SCRIPTDIR source=../support/netns.sh disable=SC1091
+. "$abs_top_srcdir/tests/support/netns.sh"
+# shellcheck source-path=SCRIPTDIR source=flows.sh disable=SC1091
+. "$abs_top_srcdir/tests/netns/flows.sh"
+
+FLOWS=64
+MANY=1000000    # from each sender
+SOME=100000
+RATE=200000     # of each; far below what is lost
+TIMEOUT_MS=100
+
+# run NAME DEVICE SETTINGS ORDER_OPTIONS SENDER_OPTIONS: captures on DEVICE while two senders send, both to nr0, or one each to nr0 and nr2 if DEVICE is
+# a list. SETTINGS and the options are words. Leaves SENT and ORDERED; a failed test point if it does not work.
+run() {
+	local name=$1 device=$2 settings options sending second=nr0
+	read -ra settings <<<"$3"
+	read -ra options <<<"$4"
+	read -ra sending <<<"$5"
+	[[ $device != *,* ]] || second=nr2
+	ORDERED=
+	SENT=
+	if order_start "${NETRING[@]}" "${settings[@]}" -- -i "$device" -T "$TIMEOUT_MS" "${options[@]}" && is_on_netring "$ORDER_PID" &&
+		send_start 0 0 nr0 "${sending[@]}" && send_start 1 1 "$second" "${sending[@]}" && send_end && order_end; then
+		return 0
+	fi
+	nr_stop "$ORDER_PID" KILL
+	ok 1 "$name: runs" "$(cat "$NR_TMP/order.err") $ORDERED"
+	return 1
+}
+
+# Everything that was sent, once, flows in order, and counted so.
+is_complete() {
+	[ -n "$SENT" ] && [ "$(field packets "$ORDERED")" = "$SENT" ] && [ "$(field lost "$ORDERED")" = 0 ] && [ "$(field twice "$ORDERED")" = 0 ] &&
+		[ "$(field flow_disorder "$ORDERED")" = 0 ] && [ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" = 0 ]
+}
+
+is_in_order() { [ "$(field times_back "$ORDERED")" = 0 ]; }
+
+said() { echo "sent $SENT; $ORDERED; $(cat "$NR_TMP/order.err")"; }
+
+# complete_and_in_order NAME: two test points.
+complete_and_in_order() {
+	is_complete
+	ok $? "$1: all there, once" "$(said)"
+	is_in_order
+	ok $? "$1: in order of time" "$(said)"
+}
+
+# Waking up for nothing, again and again, would be a reader that spins. Some is unavoidable: a packet that is held back, a block that is empty.
+idles_seldom() {
+	[ -n "$ORDERED" ] && [ "$(field idle_wakeups "$ORDERED")" -le $(($(field wakeups "$ORDERED") / 4 + 20)) ]
+}
+
+worst_delay_below() { # MS
+	[ -n "$(field worst_delay_us "$ORDERED")" ] && [ "$(field worst_delay_us "$ORDERED")" -le $(($1 * 1000)) ]
+}
+
+flows_setup
+[ "$(nproc)" -ge 2 ] || skip_all "one CPU: two senders would take turns"
+
+# ---- however it is read ----
+
+for rings in 1 2 4; do
+	for immediate in "" " -I"; do
+		for mode in loop dispatch "dispatch -k 7" next_ex epoll "epoll -k 7"; do
+			name="$rings rings, $mode${immediate:+, immediate}"
+			run "$name" nr1 "NETRING_RINGS=$rings" "-m $mode$immediate" "-f $FLOWS -2 -c $SOME -r $RATE" || continue
+			if [ $rings = 1 ]; then
+				is_complete
+				ok $? "$name: all there, once" "$(said)"
+				echo "# $(field times_back "$ORDERED") stamps are smaller than the one before, with one ring"
+			else
+				complete_and_in_order "$name"
+			fi
+			[[ $mode != epoll* ]] || {
+				idles_seldom
+				ok $? "$name: does not spin" "$(said)"
+			}
+		done
+	done
+done
+
+# ---- much ----
+
+for settings in NETRING_RINGS=4 "NETRING_RINGS=4 NETRING_FANOUT=hash"; do
+	run "2 million packets, $settings" nr1 "$settings" "" "-f $FLOWS -2 -c $MANY -r $RATE" && complete_and_in_order "2 million packets, $settings"
+done
+run "two interfaces" nr1,nr3 "" "" "-f $FLOWS -2 -c $MANY -r $RATE" && complete_and_in_order "two interfaces"
+run "two interfaces, two rings each" nr1,nr3 NETRING_RINGS=2 "" "-f $FLOWS -2 -c $MANY -r $RATE" &&
+	complete_and_in_order "two interfaces, two rings each"
+
+# ---- idle rings: few packets, and rings that have none ----
+
+# lone NAME DEVICE SETTINGS ORDER_OPTIONS LIMIT_MS RATE…: a packet now and then, from one sender for each RATE.
+lone() {
+	local name=$1 device=$2 settings options limit=$5 interfaces=(nr0 nr2) sender=0 rate
+	read -ra settings <<<"$3"
+	read -ra options <<<"$4"
+	shift 5
+	if ! order_start "${NETRING[@]}" "${settings[@]}" -- -i "$device" -T "$TIMEOUT_MS" -l "${options[@]}"; then
+		ok 1 "$name: runs" "$(cat "$NR_TMP/order.err")"
+		return
+	fi
+	for rate in "$@"; do
+		send_start "$sender" "$sender" "${interfaces[sender]}" -m packet -f 2 -c $((rate * 2)) -r "$rate"
+		sender=$((sender + 1))
+	done
+	send_end && order_end
+	ok $? "$name: runs" "$(said)"
+	is_complete && is_in_order
+	ok $? "$name: all there, in order" "$(said)"
+	worst_delay_below "$limit"
+	ok $? "$name: none later than $limit ms" "$(said)"
+	[ -z "$(field wakeups "$ORDERED")" ] || {
+		idles_seldom
+		ok $? "$name: does not spin" "$(said)"
+	}
+}
+
+for mode in loop epoll; do
+	lone "one of two interfaces is idle, $mode" nr1,nr3 "" "-m $mode" $((3 * TIMEOUT_MS)) 20
+	lone "lone packets on two interfaces, $mode" nr1,nr3 "" "-m $mode" $((3 * TIMEOUT_MS)) 11 7
+	lone "three of four rings are idle, $mode" nr1 NETRING_RINGS=4 "-m $mode" $((3 * TIMEOUT_MS)) 20
+	lone "lone packets on two interfaces, two rings each, $mode" nr1,nr3 NETRING_RINGS=2 "-m $mode" $((3 * TIMEOUT_MS)) 11 7
+	# A busy machine may be late; a timer that is waited for would be later.
+	lone "lone packets on two interfaces, immediate, $mode" nr1,nr3 "" "-m $mode -I" $TIMEOUT_MS 11 7
+done
+
+finish
