@@ -61,8 +61,8 @@ static int differ(pcap_t *p, const char *name, int link)
 }
 
 /* *made is set as soon as there is something to close. */
-static int open_one(pcap_t *p, const char *name, struct inner **made,
-		    int (*prepare)(pcap_t *p, struct inner *inner, const struct config *config), const struct config *config)
+static int open_one(pcap_t *p, const char *name, struct inner **made, int (*prepare)(pcap_t *p, struct inner *inner, const struct config *config),
+		    const struct config *config)
 {
 	char text[PCAP_ERRBUF_SIZE];
 	int eventfd, status;

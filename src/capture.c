@@ -34,8 +34,8 @@ struct plan {
 	unsigned total, opened;
 	struct netring_fanout fanout;
 	enum packet_ring_gate gate;
-	uint64_t memory_limit;		/* of one ring */
-	struct netring_config share;	/* what one ring gets of config */
+	uint64_t memory_limit;	     /* of one ring */
+	struct netring_config share; /* what one ring gets of config */
 };
 
 static bool is_private(const struct netring_fanout *fanout)

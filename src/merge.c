@@ -24,7 +24,8 @@ void merge_init(struct merge *merge)
 static int open_source(struct merge_source *source, struct packet_ring *ring, struct netring_error *error)
 {
 	source->ring = ring;
-	source->capacity = ring->kind == &packet_ring_v3 ? ring->block_size / BLOCK_FRAME_MIN : FRAMES_MAX;
+	/* Two blocks: one that waits for another, and that one. */
+	source->capacity = ring->kind == &packet_ring_v3 ? 2 * (ring->block_size / BLOCK_FRAME_MIN) : 2 * FRAMES_MAX;
 	source->entry = pages_allocate(source->capacity * sizeof(*source->entry));
 	if (!source->entry)
 		return error_errno(error, ENOMEM, "list of %u packets", source->capacity);
@@ -131,20 +132,56 @@ static void sort(struct packet_entry *entry, unsigned count)
 	}
 }
 
-/* Filters have changed, or the ring does not have its filter in the kernel: judges what is in hand. */
-static void judge(struct merge_source *source)
+/* Filters have changed, or the ring does not have its filter in the kernel: judges the packets in hand from the first-th on. */
+static void judge(struct merge_source *source, uint32_t first)
 {
 	source->filter_number = source->ring->filter_number;
-	if (!packet_filter_is_due(source->ring))
-		return;
-	source->count = source->next + packet_filter_sift_list(source->ring, source->entry + source->next, source->count - source->next);
+	if (packet_filter_is_due(source->ring))
+		source->count = first + packet_filter_sift_list(source->ring, source->entry + first, source->count - first);
 }
 
-/* What was in hand is consumed: the kernel gets it back. */
-static void unload(struct merge_source *source)
+/* The cells whose packets are all consumed are the kernel's again: all, or those in front of the first that has some in hand. */
+static void release(struct merge_source *source)
 {
-	source->ring->kind->give_back(source->ring, NULL);
-	source->next = source->ahead = source->count = 0;
+	struct packet_ring *ring = source->ring;
+	uint32_t cells = source->list.cells;
+
+	if (cells == 1 && source->next != source->count)
+		return;
+	for (uint32_t i = source->next; i < source->count; i++) {
+		uint32_t cell = packet_ring_cell_of(ring, source->entry[i].frame);
+		uint32_t ahead = cell >= ring->position ? cell - ring->position : cell + ring->cells - ring->position;
+
+		if (ahead < cells)
+			cells = ahead;
+	}
+	ring->kind->release(ring, cells);
+	source->list.cells -= cells;
+}
+
+/* What waits for more goes to the front of the list. */
+static void make_room(struct merge_source *source)
+{
+	uint32_t left = source->count - source->next;
+
+	release(source);
+	memmove(source->entry, source->entry + source->next, left * sizeof(*source->entry));
+	source->next = source->ahead = 0;
+	source->count = left;
+}
+
+/* A list that is full of packets that wait, or a ring that is, has to do without the next block: it is sure as it is. */
+static bool has_room(const struct merge_source *source)
+{
+	return source->count - source->next <= source->capacity / 2 && source->list.cells <= source->ring->cells / 2;
+}
+
+/* There is something behind what is in hand. */
+static bool next_is_ours(const struct merge_source *source)
+{
+	const struct packet_ring *ring = source->ring;
+
+	return has_room(source) && source->list.rest.left == 0 && ring->kind->is_ours(ring, packet_ring_cell_ahead(ring, source->list.cells));
 }
 
 static void count_disordered(struct merge *merge)
@@ -152,25 +189,49 @@ static void count_disordered(struct merge *merge)
 	__atomic_store_n(&merge->disordered, merge->disordered + 1, __ATOMIC_RELAXED);
 }
 
-/* Lists the packets of the next block. 1; 0: there is none; -EAGAIN: there was one, of packets that filters took out. */
+/* Until another block is in the list, which of it is in order for good. */
+static void find_sure(struct merge *merge, struct merge_source *source)
+{
+	if (unlikely(source->list.early_stamps))
+		merge->delay_ns = merge->delay_max_ns;
+	source->sure_ns = UINT64_MAX;
+	if (merge->delay_ns && source->count && source->ring->kind == &packet_ring_v3)
+		source->sure_ns = source->entry[source->count - 1].time_ns - merge->delay_ns;
+}
+
+/*
+ * Lists the packets of the next block, behind those that wait for it. 1; 0: there is none; -EAGAIN: there was one, of packets that filters took out.
+ */
 static int load(struct merge *merge, struct merge_source *source, struct netring_error *error)
 {
-	int listed = source->ring->kind->list(source->ring, source->entry, source->capacity, error);
+	struct packet_list *list = &source->list;
+	uint32_t waiting;
+	int listed;
 
+	if (source->next == source->count)
+		release(source);
+	if (unlikely(list->rest.left))
+		return source->next == source->count ? block_corrupted(&list->rest, error) : 0;
+	if (!next_is_ours(source))
+		return 0;
+	make_room(source);
+	waiting = source->count;
+	list->entry = source->entry + waiting;
+	listed = source->ring->kind->list(source->ring, list->cells, list, source->capacity / 2, error);
 	if (listed <= 0)
 		return listed;
-	source->count = (uint32_t)listed;
+	source->count += (uint32_t)listed;
+	judge(source, waiting);
+	if (source->count == waiting) {
+		release(source);
+		return -EAGAIN;
+	}
 	if (source->ring->kind == &packet_ring_v3)
 		sort(source->entry, source->count);
 	if (unlikely(source->entry[0].time_ns < merge->last_ns))
 		count_disordered(merge);
-	if (unlikely(source->ring->early_stamps))
-		merge->delay_ns = merge->delay_max_ns;
-	judge(source);
-	if (source->count)
-		return 1;
-	source->ring->kind->give_back(source->ring, NULL);
-	return -EAGAIN;
+	find_sure(merge, source);
+	return 1;
 }
 
 static uint64_t now_ns(void)
@@ -181,33 +242,33 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/* What comes out of this ring next is no older. */
-static uint64_t oldest_to_come(const struct merge *merge, const struct packet_ring *ring)
+/* What comes out of this ring behind what is in hand is no older. */
+static uint64_t oldest_to_come(const struct merge *merge, const struct merge_source *source)
 {
+	const struct packet_ring *ring = source->ring;
 	uint64_t now = merge->delay_ns && !ring->foreign_clock ? now_ns() : 0, not_before_ns;
 
-	if (ring->kind->is_filling(ring, &not_before_ns))
+	if (ring->kind->is_filling(ring, source->list.cells, &not_before_ns))
 		return ring->foreign_clock ? 0 : not_before_ns - merge->delay_ns;
 	return now ? now - merge->delay_ns : UINT64_MAX;
 }
 
 /* True if the source's ring has handed something over while we looked. */
-static bool look_at_empty(struct merge *merge, const struct merge_source *source)
+static bool look(struct merge *merge, struct merge_source *source)
 {
-	const struct packet_ring *ring = source->ring;
-	uint64_t oldest_ns = oldest_to_come(merge, ring);
+	uint64_t oldest_ns = has_room(source) ? oldest_to_come(merge, source) : UINT64_MAX;
 
-	if (oldest_ns < merge->limit_ns)
-		merge->limit_ns = oldest_ns;
-	return ring->kind->is_ours(ring, ring->position);
+	if (oldest_ns > source->sure_ns || source->next == source->count)
+		source->sure_ns = oldest_ns;
+	return next_is_ours(source);
 }
 
-static int load_empty(struct merge *merge, struct netring_error *error)
+static int load_wanting(struct merge *merge, struct netring_error *error)
 {
 	bool taken_out = false;
 
 	for (unsigned i = 0; i < merge->sources; i++) {
-		int ret = merge_source_is_empty(&merge->source[i]) ? load(merge, &merge->source[i], error) : 0;
+		int ret = merge_source_is_wanting(&merge->source[i]) ? load(merge, &merge->source[i], error) : 0;
 
 		if (ret == -EAGAIN)
 			taken_out = true;
@@ -215,6 +276,26 @@ static int load_empty(struct merge *merge, struct netring_error *error)
 			return ret;
 	}
 	return taken_out ? -EAGAIN : 0;
+}
+
+static bool look_at_wanting(struct merge *merge)
+{
+	bool news = false;
+
+	for (unsigned i = 0; i < merge->sources; i++)
+		if (merge_source_is_wanting(&merge->source[i]))
+			news |= look(merge, &merge->source[i]);
+	return news;
+}
+
+static uint64_t least_sure(const struct merge *merge)
+{
+	uint64_t sure_ns = UINT64_MAX;
+
+	for (unsigned i = 0; i < merge->sources; i++)
+		if (merge->source[i].sure_ns < sure_ns)
+			sure_ns = merge->source[i].sure_ns;
+	return sure_ns;
 }
 
 /*
@@ -227,15 +308,12 @@ static int refill(struct merge *merge, struct netring_error *error)
 	int ret;
 
 	do {
-		ret = load_empty(merge, error);
+		ret = load_wanting(merge, error);
 		if (ret < 0 && ret != -EAGAIN)
 			return ret;
-		news = false;
-		merge->limit_ns = UINT64_MAX;
-		for (unsigned i = 0; i < merge->sources; i++)
-			if (merge_source_is_empty(&merge->source[i]))
-				news |= look_at_empty(merge, &merge->source[i]);
+		news = look_at_wanting(merge);
 	} while (news && ret == 0);
+	merge->limit_ns = least_sure(merge);
 	make_heap(merge);
 	return ret;
 }
@@ -284,28 +362,39 @@ static unsigned pick(struct merge *merge, unsigned max)
 	return (unsigned)(packet - merge->packet);
 }
 
-int merge_take(struct merge *merge, unsigned max, struct netring_error *error)
+/* A filter was set while packets were in hand. */
+static void judge_again(struct merge *merge)
 {
-	bool stale = false;
-
-	if (unlikely(merge->count))
-		merge_give_back(merge, merge->count);
 	for (unsigned i = 0; i < merge->sources; i++) {
 		struct merge_source *source = &merge->source[i];
 
-		if (unlikely(source->filter_number != source->ring->filter_number && !merge_source_is_empty(source))) {
-			judge(source);
-			if (merge_source_is_empty(source))
-				unload(source);
-			stale = true;
-		}
-		stale |= merge_source_is_empty(source);
+		if (likely(source->filter_number == source->ring->filter_number))
+			continue;
+		judge(source, source->next);
+		merge->heads = 0;
 	}
-	if (stale) {
+}
+
+static bool any_is_wanting(const struct merge *merge)
+{
+	for (unsigned i = 0; i < merge->sources; i++)
+		if (merge_source_is_wanting(&merge->source[i]))
+			return true;
+	return false;
+}
+
+int merge_take(struct merge *merge, unsigned max, struct netring_error *error)
+{
+	if (unlikely(merge->count))
+		merge_give_back(merge, merge->count);
+	judge_again(merge);
+	if (any_is_wanting(merge)) {
 		int ret = refill(merge, error);
 
 		if (ret < 0)
 			return ret;
+	} else if (merge->heads == 0) {
+		make_heap(merge);
 	}
 	if (merge_is_waiting(merge) && may_not_wait(merge))
 		merge->limit_ns = UINT64_MAX;
@@ -335,8 +424,9 @@ void merge_give_back(struct merge *merge, unsigned used)
 		source->next = source->ahead;
 		if (source->entry[source->next - 1].time_ns > merge->last_ns)
 			merge->last_ns = source->entry[source->next - 1].time_ns;
-		if (merge_source_is_empty(source))
-			unload(source);
+		/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
+		if (source->next == source->count)
+			release(source);
 	}
 }
 
@@ -345,9 +435,9 @@ bool merge_is_ready(const struct merge *merge)
 	if (merge->heads != 0 && !merge_is_waiting(merge))
 		return true;
 	for (unsigned i = 0; i < merge->sources; i++) {
-		const struct packet_ring *ring = merge->source[i].ring;
+		const struct merge_source *source = &merge->source[i];
 
-		if (merge_source_is_empty(&merge->source[i]) && packet_ring_is_ready(ring))
+		if (merge_source_is_wanting(source) && next_is_ours(source))
 			return true;
 	}
 	return false;

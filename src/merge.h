@@ -2,7 +2,7 @@
 /*
  * Several rings read as one, in the order of their time stamps.
  *
- * Each ring is a source: the packets of the block that the reader is at, as a list in time order. merge_take picks the oldest of all, again and again, until a
+ * Each ring is a source: the packets of a block, or of two, as a list in time order. merge_take picks the oldest of all, again and again, until a
  * source runs out: what that one has next may be older than what the others have now, so the next merge_take looks there first.
  *
  * A source without a block that can be read is one of two things. Nothing is in it: then what it gets from now on is younger than all that is in hand. Or the kernel is filling a
@@ -11,8 +11,8 @@
  * counted as disordered.
  *
  * All this holds if packets are stamped on their way into the ring. But as soon as any program of the host wants receive time stamps (SO_TIMESTAMP: every NTP
- * daemon), the kernel stamps packets when the driver hands them over, up to a softirq's batch earlier. Packets tell (TP_STATUS_TS_SOFTWARE); from then on everything is taken
- * to be as young as it looks only when delay_ns is over.
+ * daemon), the kernel stamps packets when the driver hands them over, up to a softirq's batch earlier. Packets tell (TP_STATUS_TS_SOFTWARE). From then on what a ring gets may be
+ * older by delay_ns than it seems: also than the last packets of the block before, so those wait in the list until the next block is in it, too.
  *
  * In immediate mode (TPACKET_V2) a source is the frames that are there, in the ring's order, and nobody waits.
  */
@@ -31,6 +31,8 @@ struct merge_source {
 	uint32_t next;			/* the first that has not been consumed */
 	uint32_t ahead;			/* the first that has not been taken */
 	uint32_t count;			/* next == ahead == count: nothing in hand */
+	uint64_t sure_ns;		/* packets that are not in the list yet are no older */
+	struct packet_list list;	/* what the ring said of them; list.cells are to be released */
 	unsigned filter_number;		/* the ring's when the list was last judged */
 };
 
@@ -87,10 +89,10 @@ static inline bool merge_is_waiting(const struct merge *merge)
 	return merge->heads != 0 && merge->heap[0].time_ns > merge->limit_ns;
 }
 
-/* True if the source has nothing in hand: its ring is one to wait for. */
-static inline bool merge_source_is_empty(const struct merge_source *source)
+/* True if the source has nothing in hand, or what it has waits for more: its ring is one to look at. */
+static inline bool merge_source_is_wanting(const struct merge_source *source)
 {
-	return source->next == source->count;
+	return source->next == source->count || source->entry[source->next].time_ns > source->sure_ns;
 }
 
 #endif

@@ -122,7 +122,7 @@ static int set_muted(struct netring *capture, bool muted, struct netring_error *
 	if (timerfd_settime(capture->timer_fd, 0, &timer, NULL) < 0)
 		return error_errno(error, errno, "timerfd_settime");
 	for (unsigned i = 0; i < capture->rings; i++) {
-		struct epoll_event event = { .events = muted && !merge_source_is_empty(&capture->merge.source[i]) ? 0 : EPOLLIN };
+		struct epoll_event event = { .events = muted && !merge_source_is_wanting(&capture->merge.source[i]) ? 0 : EPOLLIN };
 
 		if (epoll_ctl(capture->epoll_fd, EPOLL_CTL_MOD, capture->ring[i].fd, &event) < 0)
 			return error_errno(error, errno, "epoll_ctl");
@@ -155,7 +155,7 @@ static int take_merged(struct netring *capture, struct netring_burst *burst, uns
 
 		ring->kind->view(&burst->packet[i], merge->packet[i].frame);
 		burst->packet[i].ring = merge->packet[i].source;
-		burst->losing |= ring->losing;
+		burst->losing |= merge->source[merge->packet[i].source].list.losing;
 	}
 	return taken;
 }
@@ -189,13 +189,13 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 		give_back_single(capture, burst, used);
 }
 
-/* The rings that have nothing in hand: those that packets in hand wait for are among them. */
+/* The rings that want more: those that packets in hand wait for are among them. */
 static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **rings)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < capture->rings; i++)
-		if (!capture_is_merged(capture) || merge_source_is_empty(&capture->merge.source[i]))
+		if (!capture_is_merged(capture) || merge_source_is_wanting(&capture->merge.source[i]))
 			rings[count++] = &capture->ring[i];
 	return count;
 }

@@ -59,15 +59,15 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	return taken - ring->taken;
 }
 
-static int list(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error)
+static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error)
 {
 	struct netring_packet packet;
-	uint32_t position = ring->position;
-	bool losing = false;
 	unsigned n;
 
-	for (n = 0; n < max && n < ring->cells; n++) {
-		struct tpacket2_hdr *frame = frame_at(ring, position);
+	list->losing = list->early_stamps = false;
+	list->rest.left = 0;
+	for (n = 0; n < max && ahead + n < ring->cells; n++) {
+		struct tpacket2_hdr *frame = frame_at(ring, packet_ring_cell_ahead(ring, ahead + n));
 
 		if (!frame_is_ours(frame))
 			break;
@@ -76,13 +76,19 @@ static int list(struct packet_ring *ring, struct packet_entry *entry, unsigned m
 				return -EBADMSG;
 			break;
 		}
-		losing |= (packet.flags & TP_STATUS_LOSING) != 0;
-		entry[n] = (struct packet_entry){ netring_packet_time_ns(&packet), (uint8_t *)frame };
-		position = position + 1 == ring->cells ? 0 : position + 1;
+		list->losing |= (packet.flags & TP_STATUS_LOSING) != 0;
+		list->entry[n] = (struct packet_entry){ netring_packet_time_ns(&packet), (uint8_t *)frame };
 	}
-	ring->taken = n;
-	ring->losing = losing;
+	list->cells += n;
 	return (int)n;
+}
+
+static void release(struct packet_ring *ring, uint32_t cells)
+{
+	for (; cells != 0; cells--) {
+		frame_release(frame_at(ring, ring->position));
+		packet_ring_step(ring);
+	}
 }
 
 /* list has looked whether it is sound. */
@@ -97,9 +103,10 @@ static void cut(uint8_t *frame, uint32_t captured_len)
 }
 
 /* A frame is handed over as soon as it is filled; nothing tells whether it is being filled. */
-static bool is_filling(const struct packet_ring *ring, uint64_t *not_before_ns)
+static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns)
 {
 	(void)ring;
+	(void)ahead;
 	(void)not_before_ns;
 	return false;
 }
@@ -110,6 +117,7 @@ const struct packet_ring_kind packet_ring_v2 = {
 	.give_back = give_back,
 	.is_ours = is_ours,
 	.list = list,
+	.release = release,
 	.view = view,
 	.cut = cut,
 	.is_filling = is_filling,

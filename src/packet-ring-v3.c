@@ -77,25 +77,37 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	return consumed;
 }
 
-static int list(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error)
+static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error)
 {
+	struct tpacket_block_desc *block = block_at(ring, packet_ring_cell_ahead(ring, ahead));
 	struct tpacket3_hdr *header;
 	struct block_cursor cursor;
-	int ret = packet_ring_enter_block(ring, error);
 	uint32_t status = 0;
 	unsigned n;
+	int ret;
 
-	if (ret <= 0)
+	if (!block_is_ours(block))
+		return 0;
+	ret = block_open(&cursor, block, ring->block_size, error);
+	if (ret < 0)
 		return ret;
-	cursor = ring->cursor;
 	for (n = 0; n < max && (header = block_next(&cursor)) != NULL; n++) {
-		entry[n] = (struct packet_entry){ header->tp_sec * UINT64_C(1000000000) + header->tp_nsec, (uint8_t *)header };
+		list->entry[n] = (struct packet_entry){ header->tp_sec * UINT64_C(1000000000) + header->tp_nsec, (uint8_t *)header };
 		status |= header->tp_status;
 	}
-	ring->early_stamps = status & TP_STATUS_TS_SOFTWARE;
-	ring->after = cursor;
-	ring->losing = block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING;
-	return n == 0 ? block_corrupted(&cursor, error) : (int)n;
+	if (n == 0 && cursor.left != 0)
+		return block_corrupted(&cursor, error);
+	list->cells++;
+	list->rest = cursor;
+	list->losing = block->hdr.bh1.block_status & TP_STATUS_LOSING;
+	list->early_stamps = status & TP_STATUS_TS_SOFTWARE;
+	return (int)n;
+}
+
+static void release(struct packet_ring *ring, uint32_t cells)
+{
+	while (cells-- != 0)
+		leave_block(ring);
 }
 
 static void view(struct netring_packet *packet, uint8_t *frame)
@@ -112,9 +124,9 @@ static void cut(uint8_t *frame, uint32_t captured_len)
  * The kernel stamps a block when it opens it, then counts packets into it, and stamps each after it was counted. So with a count of 0 the next packet is younger than this look,
  * and otherwise none is older than the block.
  */
-static bool is_filling(const struct packet_ring *ring, uint64_t *not_before_ns)
+static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns)
 {
-	const struct tpacket_hdr_v1 *header = &block_at(ring, ring->position)->hdr.bh1;
+	const struct tpacket_hdr_v1 *header = &block_at(ring, packet_ring_cell_ahead(ring, ahead))->hdr.bh1;
 
 	if (load_acquire(&header->num_pkts) == 0)
 		return false;
@@ -128,6 +140,7 @@ const struct packet_ring_kind packet_ring_v3 = {
 	.give_back = give_back,
 	.is_ours = is_ours,
 	.list = list,
+	.release = release,
 	.view = view,
 	.cut = cut,
 	.is_filling = is_filling,

@@ -36,8 +36,6 @@ struct packet_ring {
 	struct block_cursor cursor;	/* V3: inside that block */
 	struct block_cursor after;	/* V3: where the burst that is out ends */
 	uint32_t taken;			/* V2: frames in the burst that is out */
-	bool losing;			/* what has been listed came while the kernel dropped packets */
-	bool early_stamps;		/* in what has been listed are packets that were stamped before they came to the ring */
 
 	uint32_t snaplen;		/* 0: whole packets */
 	bool strict;
@@ -60,6 +58,15 @@ struct packet_entry {
 	uint8_t *frame;
 };
 
+/* What list has found out besides. */
+struct packet_list {
+	struct packet_entry *entry;	/* the caller's, room for max */
+	uint32_t cells;
+	bool losing;			/* the kernel was dropping packets */
+	bool early_stamps;		/* packets were stamped before they came to the ring */
+	struct block_cursor rest;	/* what is behind the packets in a corrupted block; rest.left 0: nothing, it is sound */
+};
+
 /*
  * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
  * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; is_ours tells whether a cell is the reader's, by a look at its status.
@@ -71,14 +78,16 @@ struct packet_ring_kind {
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
 
 	/*
-	 * For reading several rings as one. list is a take that writes down where packets are, up to max of them and all of one block if max allows: their number, 0, or
-	 * -EBADMSG; give_back ends it. view looks at one of them; cut shortens it. is_filling is true if there is a packet in the cell that the kernel is
-	 * still filling, which none of the reader's came after: not_before_ns is older than it.
+	 * For reading several rings as one. list writes down where the packets are that begin `ahead` cells from the reader's, up to max of them: those of one block, all of them if
+	 * max is block_size / BLOCK_FRAME_MIN, or those of as many frames as are ours. It returns their number, 0 or -EBADMSG, and adds to list->cells the cells that they are in.
+	 * release gives that many cells back. view looks at a packet; cut shortens it. is_filling is true if there is a packet in that cell, which the kernel is still filling;
+	 * not_before_ns is older than it.
 	 */
-	int (*list)(struct packet_ring *ring, struct packet_entry *entry, unsigned max, struct netring_error *error);
+	int (*list)(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error);
+	void (*release)(struct packet_ring *ring, uint32_t cells);
 	void (*view)(struct netring_packet *packet, uint8_t *frame);
 	void (*cut)(uint8_t *frame, uint32_t captured_len);
-	bool (*is_filling)(const struct packet_ring *ring, uint64_t *not_before_ns);
+	bool (*is_filling)(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns);
 };
 
 extern const struct packet_ring_kind packet_ring_v3, packet_ring_v2;
@@ -136,6 +145,22 @@ static inline uint8_t *packet_ring_cell(const struct packet_ring *ring, uint32_t
 static inline bool packet_ring_is_plain(const struct packet_ring *ring)
 {
 	return ring->kind == &packet_ring_v3 && !ring->filter_here && ring->filter_cells == 0;
+}
+
+/* The number of the cell that an address in the map is in. */
+static inline uint32_t packet_ring_cell_of(const struct packet_ring *ring, const uint8_t *address)
+{
+	size_t offset = (size_t)(address - ring->map), block = offset / ring->block_size;
+
+	return (uint32_t)(block * ring->cells_per_block + (offset - block * ring->block_size) / ring->cell_size);
+}
+
+/* The cell that many steps behind the reader's. */
+static inline uint32_t packet_ring_cell_ahead(const struct packet_ring *ring, uint32_t ahead)
+{
+	uint32_t cell = ring->position + ahead;
+
+	return cell < ring->cells ? cell : cell - ring->cells;
 }
 
 /* One writer, the reader; any thread may look. */
