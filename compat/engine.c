@@ -176,7 +176,7 @@ static int lock_reader(pcap_t *p)
 
 static int set_fd_nonblock(pcap_t *p, bool nonblock)
 {
-	int fd = netring_fd(p->capture), flags = fcntl(fd, F_GETFL, 0);
+	int fd = capture_fd(p->capture), flags = fcntl(fd, F_GETFL, 0);
 
 	if (flags < 0)
 		return handle_fail(p, "F_GETFL: %s", strerror(errno));

@@ -15,6 +15,7 @@ struct netring {
 	unsigned rings;
 	int epoll_fd;		/* several rings: all of their sockets; else -1 */
 	int timer_fd;		/* in it; ends a wait for packets that may still be on their way */
+	bool watched;		/* somebody has asked for the descriptor */
 	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
 	unsigned fanouts;	/* one for each interface, or none */
 	struct fanout *fanout;
@@ -30,6 +31,9 @@ static inline bool capture_is_merged(const struct netring *capture)
 {
 	return capture->merge.sources != 0;
 }
+
+/* netring_fd, for who is not going to wait for it. */
+int capture_fd(const struct netring *capture);
 
 /* As netring_take, but one burst's worth: -EAGAIN if the filter has taken all of it out, so that a reader may look up between bursts. */
 int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error);

@@ -208,10 +208,10 @@ static int load(struct merge *merge, struct merge_source *source, struct netring
 	uint32_t waiting;
 	int listed;
 
-	if (source->next == source->count)
+	if (merge_source_is_empty(source))
 		release(source);
 	if (unlikely(list->rest.left))
-		return source->next == source->count ? block_corrupted(&list->rest, error) : 0;
+		return merge_source_is_empty(source) ? block_corrupted(&list->rest, error) : 0;
 	if (!next_is_ours(source))
 		return 0;
 	make_room(source);
@@ -258,7 +258,7 @@ static bool look(struct merge *merge, struct merge_source *source)
 {
 	uint64_t oldest_ns = has_room(source) ? oldest_to_come(merge, source) : UINT64_MAX;
 
-	if (oldest_ns > source->sure_ns || source->next == source->count)
+	if (oldest_ns > source->sure_ns || merge_source_is_empty(source))
 		source->sure_ns = oldest_ns;
 	return next_is_ours(source);
 }
@@ -425,7 +425,7 @@ void merge_give_back(struct merge *merge, unsigned used)
 		if (source->entry[source->next - 1].time_ns > merge->last_ns)
 			merge->last_ns = source->entry[source->next - 1].time_ns;
 		/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
-		if (source->next == source->count)
+		if (merge_source_is_empty(source))
 			release(source);
 	}
 }

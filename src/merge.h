@@ -89,10 +89,16 @@ static inline bool merge_is_waiting(const struct merge *merge)
 	return merge->heads != 0 && merge->heap[0].time_ns > merge->limit_ns;
 }
 
-/* True if the source has nothing in hand, or what it has waits for more: its ring is one to look at. */
+/* True if the source has nothing in hand: its ring is not readable but for news. */
+static inline bool merge_source_is_empty(const struct merge_source *source)
+{
+	return source->next == source->count;
+}
+
+/* True if it is empty, or what it has waits for more: its ring is one to look at. */
 static inline bool merge_source_is_wanting(const struct merge_source *source)
 {
-	return source->next == source->count || source->entry[source->next].time_ns > source->sure_ns;
+	return merge_source_is_empty(source) || source->entry[source->next].time_ns > source->sure_ns;
 }
 
 #endif

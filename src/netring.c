@@ -113,7 +113,7 @@ void capture_return_at(struct netring *capture, const uint8_t *frame)
 
 /*
  * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long. What they
- * wait for is in the others; or it was stamped and is on its way there, and is not waited for longer than the timer says.
+ * wait for is in the others; or it was stamped and is on its way, and is not waited for longer than the timer says.
  */
 static int set_muted(struct netring *capture, bool muted, struct netring_error *error)
 {
@@ -122,7 +122,7 @@ static int set_muted(struct netring *capture, bool muted, struct netring_error *
 	if (timerfd_settime(capture->timer_fd, 0, &timer, NULL) < 0)
 		return error_errno(error, errno, "timerfd_settime");
 	for (unsigned i = 0; i < capture->rings; i++) {
-		struct epoll_event event = { .events = muted && !merge_source_is_wanting(&capture->merge.source[i]) ? 0 : EPOLLIN };
+		struct epoll_event event = { .events = muted && !merge_source_is_empty(&capture->merge.source[i]) ? 0 : EPOLLIN };
 
 		if (epoll_ctl(capture->epoll_fd, EPOLL_CTL_MOD, capture->ring[i].fd, &event) < 0)
 			return error_errno(error, errno, "epoll_ctl");
@@ -135,10 +135,10 @@ int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_
 {
 	int taken = merge_take(&capture->merge, max, error), ret = 0;
 
-	if (unlikely(capture->muted && taken != 0))
-		ret = set_muted(capture, false, error);
-	else if (taken == 0 && merge_is_waiting(&capture->merge))
+	if (taken == 0 && merge_is_waiting(&capture->merge) && capture->watched)
 		ret = set_muted(capture, true, error);
+	else if (unlikely(capture->muted))
+		ret = set_muted(capture, false, error);
 	return ret < 0 ? ret : taken;
 }
 
@@ -189,13 +189,13 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 		give_back_single(capture, burst, used);
 }
 
-/* The rings that want more: those that packets in hand wait for are among them. */
+/* The rings that have nothing in hand. Of the others the sockets are readable for what is in hand. */
 static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **rings)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < capture->rings; i++)
-		if (!capture_is_merged(capture) || merge_source_is_wanting(&capture->merge.source[i]))
+		if (!capture_is_merged(capture) || merge_source_is_empty(&capture->merge.source[i]))
 			rings[count++] = &capture->ring[i];
 	return count;
 }
@@ -204,11 +204,8 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 {
 	struct packet_ring *rings[CAPTURE_RINGS_MAX];
 	unsigned count = rings_to_wait_for(capture, rings);
-
 	int delay_ms = (int)((capture->merge.delay_ns + 999999) / 1000000), ret;
 
-	if (count == 0)
-		return WAIT_READY;
 	if (!delay_ms || !merge_is_waiting(&capture->merge) || (timeout_ms >= 0 && timeout_ms < delay_ms))
 		return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
 	ret = packet_wait(rings, count, delay_ms, wake_fd, stop, error);
@@ -247,7 +244,13 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
 	return ret < 0 ? ret : ret == WAIT_READY;
 }
 
-int netring_fd(const struct netring *capture)
+int netring_fd(struct netring *capture)
+{
+	capture->watched = true;
+	return capture_fd(capture);
+}
+
+int capture_fd(const struct netring *capture)
 {
 	return capture->epoll_fd >= 0 ? capture->epoll_fd : capture->ring[0].fd;
 }

@@ -215,7 +215,7 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
  * For poll, select and epoll: readable, level-triggered, while there is something to take. The packet socket, or, of several rings, an epoll
  * descriptor. Owned by the handle.
  */
-int netring_fd(const struct netring *capture);
+int netring_fd(struct netring *capture);
 
 /*
  * Replaces the filter (length 0: no filter). After the return no packet comes out that the new one rejects, queued ones included; nothing that both

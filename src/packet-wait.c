@@ -157,7 +157,7 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	struct pollfd events[PACKET_WAIT_MAX + 1];
 	int ret;
 
-	if (rings[0]->busy_poll_us && timeout_ms != 0 && spin(rings, count, &timeout_ms, stop))
+	if (count != 0 && rings[0]->busy_poll_us && timeout_ms != 0 && spin(rings, count, &timeout_ms, stop))
 		return WAIT_READY;
 	if (timeout_ms != 0 && any_is_down(rings, count))
 		timeout_ms = 1;
