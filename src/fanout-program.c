@@ -167,13 +167,14 @@ static int read_listing(struct fanout_program *program, struct listing *listing,
 
 static int open_cbpf(struct fanout_program *program, const char *path, struct netring_error *error)
 {
-	struct listing listing = { .file = fopen(path, "re"), .path = path };
+	FILE *file = fopen(path, "re");
+	struct listing listing = { .file = file, .path = path };
 	int ret;
 
-	if (!listing.file)
+	if (!file)
 		return error_errno(error, errno, "fanout program %s", path);
 	ret = read_listing(program, &listing, error);
-	fclose(listing.file);
+	fclose(file);
 	return ret;
 }
 
@@ -212,8 +213,7 @@ static struct bpf_program *choose(struct bpf_object *object)
 {
 	struct bpf_program *program, *chosen = NULL;
 
-	bpf_object__for_each_program(program, object)
-	{
+	for (program = bpf_object__next_program(object, NULL); program; program = bpf_object__next_program(object, program)) {
 		if (strcmp(bpf_program__name(program), "fanout") == 0 || strcmp(bpf_program__section_name(program), "socket/fanout") == 0)
 			return program;
 		if (!chosen)
@@ -236,7 +236,8 @@ static int prepare_object(struct bpf_object *object, struct bpf_program **chosen
 		return error_set(error, EINVAL, "fanout program %s: %s is of type %s; wanted is socket_filter (SEC(\"socket\"))", path,
 				 bpf_program__name(program), type ? type : "unknown");
 	}
-	bpf_object__for_each_program(other, object) bpf_program__set_autoload(other, other == program);
+	for (other = bpf_object__next_program(object, NULL); other; other = bpf_object__next_program(object, other))
+		bpf_program__set_autoload(other, other == program);
 	*chosen = program;
 	return 0;
 }
@@ -266,7 +267,7 @@ static int load_object(struct bpf_object *object, int *fd, const char *path, cha
 static int open_object(int *fd, const char *path, struct netring_error *error)
 {
 	char *log = malloc(VERIFIER_LOG_SIZE);
-	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = log, .kernel_log_size = VERIFIER_LOG_SIZE);
+	const struct bpf_object_open_opts options = { .sz = sizeof(options), .kernel_log_buf = log, .kernel_log_size = VERIFIER_LOG_SIZE };
 	libbpf_print_fn_t print;
 	struct bpf_object *object;
 	int ret;
