@@ -54,7 +54,9 @@ static void teardown(void)
 
 static int bound_socket(const char *interface, int protocol)
 {
-	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = interface_number(interface) };
+	struct sockaddr_ll address = { .sll_family = AF_PACKET,
+				       .sll_protocol = htons((uint16_t)protocol),
+				       .sll_ifindex = interface_number(interface) };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	ck_assert_int_ge(fd, 0);
@@ -118,13 +120,32 @@ static unsigned count_packets(int fd)
 	return count;
 }
 
-static unsigned count_all(struct group *group)
+/* A packet comes in when the kernel gets round to it: waits for so many, on all the sockets together, and counts. */
+static unsigned await_on(const int *fd, unsigned fds, unsigned wanted)
 {
+	uint64_t deadline = now_ms() + DEADLINE_MS;
+	struct pollfd waiting[MEMBERS_MAX];
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < group->members; i++)
-		count += count_packets(group->fd[i]);
-	return count;
+	for (unsigned i = 0; i < fds; i++)
+		waiting[i] = (struct pollfd){ .fd = fd[i], .events = POLLIN };
+	for (;;) {
+		for (unsigned i = 0; i < fds; i++)
+			count += count_packets(fd[i]);
+		if (count >= wanted || now_ms() >= deadline)
+			return count;
+		poll(waiting, fds, 100);
+	}
+}
+
+static unsigned await_one(struct group *group, unsigned member, unsigned wanted)
+{
+	return await_on(&group->fd[member], 1, wanted);
+}
+
+static unsigned await_all(struct group *group, unsigned wanted)
+{
+	return await_on(group->fd, group->members, wanted);
 }
 
 /* Sends a frame; the member that gets it. It is nobody else's. */
@@ -166,10 +187,11 @@ START_TEST(test_outgoing)
 		for (int i = 0; i < 2; i++)
 			ck_assert_int_eq(setsockopt(group.fd[i], SOL_PACKET, 23 /* PACKET_IGNORE_OUTGOING */, &one, sizeof(one)), 0);
 	sender_send_many(out, TYPE_A, 0, 10);
-	ck_assert_uint_eq(count_all(&group), ignored || by_flag ? 0 : 10);
+	/* These are there when send returns. */
+	ck_assert_uint_eq(await_all(&group, 0), ignored || by_flag ? 0 : 10);
 	sender_send_many(in, TYPE_A, 0, 10);
-	ck_assert_uint_eq(count_packets(group.fd[0]), 5);
-	ck_assert_uint_eq(count_packets(group.fd[1]), 5);
+	ck_assert_uint_eq(await_one(&group, 0, 5), 5);
+	ck_assert_uint_eq(await_one(&group, 1, 5), 5);
 	group_close(&group);
 }
 END_TEST
@@ -185,9 +207,11 @@ static const struct bad_config bad_configs[] = {
 	{ { .mode = NETRING_FANOUT_NONE }, "fanout mode 0" },
 	{ { .mode = 11 }, "fanout mode 11" },
 	{ { .mode = NETRING_FANOUT_HASH, .flags = 16 }, "fanout flags 0x10" },
-	{ { .mode = NETRING_FANOUT_ROLLOVER, .flags = NETRING_FANOUT_FLAG_ROLLOVER }, "mode rollover and the fanout flag rollover exclude each other" },
+	{ { .mode = NETRING_FANOUT_ROLLOVER, .flags = NETRING_FANOUT_FLAG_ROLLOVER },
+	  "mode rollover and the fanout flag rollover exclude each other" },
 	{ { .mode = NETRING_FANOUT_HASH, .flags = NETRING_FANOUT_FLAG_UNIQUE_ID, .group = 42 }, "fanout group 42 and the fanout flag unique_id" },
-	{ { .mode = NETRING_FANOUT_HASH, .flags = NETRING_FANOUT_FLAG_UNIQUE_ID, .group = -1, .name = "a" }, "fanout group @a and the fanout flag unique_id" },
+	{ { .mode = NETRING_FANOUT_HASH, .flags = NETRING_FANOUT_FLAG_UNIQUE_ID, .group = -1, .name = "a" },
+	  "fanout group @a and the fanout flag unique_id" },
 	{ { .mode = NETRING_FANOUT_HASH, .group = 65536 }, "fanout group 65536: allowed are 0 to 65535" },
 	{ { .mode = NETRING_FANOUT_HASH, .group = -2 }, "fanout group -2" },
 	{ { .mode = NETRING_FANOUT_HASH, .program = "/x" }, "fanout mode hash takes no program, but one is given: /x" },
@@ -359,9 +383,9 @@ START_TEST(test_new_numbers)
 	ck_assert_uint_eq(found.protocol, ETH_P_ALL);
 	sender_send_many(in, TYPE_A, 0, 6);
 	for (int i = 0; i < 3; i++)
-		ck_assert_uint_eq(count_packets(first.fd[i]), 2);
+		ck_assert_uint_eq(await_one(&first, i, 2), 2);
 	for (int i = 0; i < 2; i++) /* each group sees everything */
-		ck_assert_uint_eq(count_packets(second.fd[i]), 3);
+		ck_assert_uint_eq(await_one(&second, i, 3), 3);
 	group_close(&first);
 	group_close(&second);
 }
@@ -376,8 +400,8 @@ START_TEST(test_given_numbers)
 	group_open(&second, &config, "nr1", 1);
 	ck_assert_int_eq(first.fanout.id, config.group);
 	sender_send_many(in, TYPE_A, 0, 6);
-	ck_assert_uint_eq(count_all(&first), 3);
-	ck_assert_uint_eq(count_all(&second), 3);
+	ck_assert_uint_eq(await_all(&first, 3), 3);
+	ck_assert_uint_eq(await_all(&second, 3), 3);
 	group_close(&first);
 	group_close(&second);
 }
@@ -442,6 +466,33 @@ START_TEST(test_programs_in_the_kernel)
 		}
 	}
 	group_close(&group);
+}
+END_TEST
+
+/* Of a long packet that a packet socket sends, all but the link header is outside the linear part of the skb, as with drivers that copy little. */
+START_TEST(test_programs_beyond_the_linear_part)
+{
+	struct netring_fanout config = config_of(_i ? NETRING_FANOUT_INNER : NETRING_FANOUT_SYMMETRIC, 0, NETRING_FANOUT_AUTO);
+	const struct ends ends = { 0x0a000001, 0x0a000102, 0xc0a80105, 0xc0a80299 };
+	struct sock_filter program[FANOUT_BUILTIN_MAX];
+	static uint8_t long_frame[6000];
+	struct group group;
+	struct frame frame;
+
+	shell("ip link set nr0 mtu 9000 && ip link set nr1 mtu 9000");
+	fanout_builtin_make(program, config.mode);
+	group_open(&group, &config, "nr1", PROGRAM_MEMBERS);
+	for (unsigned i = 0; i < TUNNEL_FORMS; i++) {
+		unsigned wanted;
+
+		make_form(&frame, &tunnel_forms[i], &ends, 0);
+		memcpy(long_frame, frame.bytes, frame.length);
+		wanted = run_incoming(program, &frame) % PROGRAM_MEMBERS;
+		ck_assert_msg(member_of(&group, in, long_frame, sizeof(long_frame)) == wanted, "%s incoming", tunnel_forms[i].name);
+		ck_assert_msg(member_of(&group, out, long_frame, sizeof(long_frame)) == wanted, "%s outgoing", tunnel_forms[i].name);
+	}
+	group_close(&group);
+	shell("ip link set nr0 mtu 1500 && ip link set nr1 mtu 1500");
 }
 END_TEST
 
@@ -598,8 +649,8 @@ START_TEST(test_names)
 	group_close(&third);
 	group_close(&elsewhere);
 	sender_send_many(in, TYPE_A, 0, 6);
-	ck_assert_uint_eq(count_all(&first), 4);
-	ck_assert_uint_eq(count_all(&second), 2);
+	ck_assert_uint_eq(await_all(&first, 4), 4);
+	ck_assert_uint_eq(await_all(&second, 2), 2);
 
 	other_mode.mode = NETRING_FANOUT_SYMMETRIC;
 	snprintf(process, sizeof(process), "process %d (", (int)getpid());
@@ -639,7 +690,7 @@ START_TEST(test_killed_member)
 	ck_assert_int_eq(fanout_name_find(&entry, "killed", interface_number("nr1"), &error), 1);
 	ck_assert_int_eq(entry.pid, getpid()); /* ours is the one that is left */
 	sender_send_many(in, TYPE_A, 0, 6);
-	ck_assert_uint_eq(count_all(&group), 6);
+	ck_assert_uint_eq(await_all(&group, 6), 6);
 	group_close(&group);
 	ck_assert_int_eq(entries("killed", "nr1"), 0);
 }
@@ -764,6 +815,7 @@ static Suite *fanout_suite(void)
 	tcase_add_loop_test(tests, test_given_numbers, 0, 2);
 	tcase_add_test(tests, test_hash_keeps_directions_together);
 	tcase_add_loop_test(tests, test_programs_in_the_kernel, 0, 2);
+	tcase_add_loop_test(tests, test_programs_beyond_the_linear_part, 0, 2);
 	tcase_add_loop_test(tests, test_programs_by_mac_address, 0, 2);
 	tcase_add_test(tests, test_users_programs);
 	tcase_add_test(tests, test_refused_programs);

@@ -146,8 +146,7 @@ START_TEST(test_sentences_begin_with_the_text)
 }
 END_TEST
 
-#define ALL_FLAGS                                                                                                                              \
-	(NETRING_FANOUT_FLAG_ROLLOVER | NETRING_FANOUT_FLAG_DEFRAG | NETRING_FANOUT_FLAG_IGNORE_OUTGOING | NETRING_FANOUT_FLAG_UNIQUE_ID)
+#define ALL_FLAGS (NETRING_FANOUT_FLAG_ROLLOVER | NETRING_FANOUT_FLAG_DEFRAG | NETRING_FANOUT_FLAG_IGNORE_OUTGOING | NETRING_FANOUT_FLAG_UNIQUE_ID)
 
 static const struct {
 	const char *text;

@@ -55,7 +55,8 @@ static void expect_failure(enum netring_fanout_mode mode, int code, const char *
 
 START_TEST(test_text)
 {
-	static const char *const forms[] = { "4\n40 0 0 12\n21 0 1 2048\n6 0 0 4294967295\n6 0 0 0\n", "4\n40 0 0 12\n21 0 1 2048\n6 0 0 4294967295\n6 0 0 0" };
+	static const char *const forms[] = { "4\n40 0 0 12\n21 0 1 2048\n6 0 0 4294967295\n6 0 0 0\n",
+					     "4\n40 0 0 12\n21 0 1 2048\n6 0 0 4294967295\n6 0 0 0" };
 	struct netring_error error = { "" };
 	struct fanout_program program;
 
@@ -103,7 +104,8 @@ static const struct bad_text bad_texts[] = {
 	{ "1\n40 0 0 12\n", "no valid program" },
 	{ "2\n5 0 0 9\n6 0 0 0\n", "no valid program" },
 	{ "2\n65535 0 0 0\n6 0 0 0\n", "no valid program" },
-	{ "1\n0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 0 0 0\n",
+	{ "1\n0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 "
+	  "0 0 0\n",
 	  "line 2 is too long" },
 };
 
