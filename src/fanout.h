@@ -48,7 +48,7 @@ int fanout_join(struct fanout *fanout, int fd, struct netring_error *error);
 /* All have joined: lets others in. */
 void fanout_settle(struct fanout *fanout);
 
-/* Accepts the closed state. The sockets are closed first: a name stands for a group that exists. */
+/* Accepts the closed state. Before the sockets are closed: a name stands for a group that exists. */
 void fanout_close(struct fanout *fanout);
 
 #endif

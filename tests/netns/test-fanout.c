@@ -103,10 +103,10 @@ static void group_open(struct group *group, const struct netring_fanout *config,
 
 static void group_close(struct group *group)
 {
+	fanout_close(&group->fanout);
 	for (unsigned i = 0; i < group->members; i++)
 		close(group->fd[i]);
 	group->members = 0;
-	fanout_close(&group->fanout);
 }
 
 static unsigned count_packets(int fd)
