@@ -45,6 +45,10 @@ is_complete() {
 
 is_in_order() { [ "$(field times_back "$ORDERED")" = 0 ]; }
 
+# In immediate mode nothing is held back, so what two CPUs receive at the same moment comes as it comes; but not more than that. One ring that both write
+# to goes back at one packet in twenty.
+is_nearly_in_order() { [ "$(field times_back "$ORDERED")" -le $((SENT / 500)) ]; }
+
 said() { echo "sent $SENT; $ORDERED; $(cat "$NR_TMP/order.err")"; }
 
 # complete_and_in_order NAME: two test points.
@@ -74,13 +78,16 @@ for rings in 1 2 4; do
 		for mode in loop dispatch "dispatch -k 7" next_ex epoll "epoll -k 7"; do
 			name="$rings rings, $mode${immediate:+, immediate}"
 			run "$name" nr1 "NETRING_RINGS=$rings" "-m $mode$immediate" "-f $FLOWS -2 -c $SOME -r $RATE" || continue
-			if [ $rings = 1 ]; then
-				is_complete
-				ok $? "$name: all there, once" "$(said)"
-				echo "# $(field times_back "$ORDERED") stamps are smaller than the one before, with one ring"
-			else
-				complete_and_in_order "$name"
+			is_complete
+			ok $? "$name: all there, once" "$(said)"
+			if [ $rings != 1 ] && [ -z "$immediate" ]; then
+				is_in_order
+				ok $? "$name: in order of time" "$(said)"
+			elif [ $rings != 1 ]; then
+				is_nearly_in_order
+				ok $? "$name: nearly in order of time" "$(said)"
 			fi
+			echo "# $(field times_back "$ORDERED") stamps are smaller than the one before, by $(field worst_back_ns "$ORDERED") ns at most"
 			[[ $mode != epoll* ]] || {
 				idles_seldom
 				ok $? "$name: does not spin" "$(said)"
