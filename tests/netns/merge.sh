@@ -107,22 +107,33 @@ run "two interfaces, two rings each" nr1,nr3 NETRING_RINGS=2 "" "-f $FLOWS -2 -c
 
 # ---- idle rings: few packets, and rings that have none ----
 
-# lone NAME DEVICE SETTINGS ORDER_OPTIONS LIMIT_MS RATE…: a packet now and then, from one sender for each RATE.
-lone() {
-	local name=$1 device=$2 settings options limit=$5 interfaces=(nr0 nr2) sender=0 rate
-	read -ra settings <<<"$3"
-	read -ra options <<<"$4"
-	shift 5
-	if ! order_start "${NETRING[@]}" "${settings[@]}" -- -i "$device" -T "$TIMEOUT_MS" -l "${options[@]}"; then
-		ok 1 "$name: runs" "$(cat "$NR_TMP/order.err")"
-		return
-	fi
+# lone_run DEVICE SETTINGS ORDER_OPTIONS RATE…: a packet now and then, from one sender for each RATE.
+lone_run() {
+	local device=$1 settings options interfaces=(nr0 nr2) sender=0 rate
+	read -ra settings <<<"$2"
+	read -ra options <<<"$3"
+	shift 3
+	ORDERED=
+	order_start "${NETRING[@]}" "${settings[@]}" -- -i "$device" -T "$TIMEOUT_MS" -l "${options[@]}" || return 1
 	for rate in "$@"; do
 		send_start "$sender" "$sender" "${interfaces[sender]}" -m packet -f 2 -c $((rate * 2)) -r "$rate"
 		sender=$((sender + 1))
 	done
 	send_end && order_end
-	ok $? "$name: runs" "$(said)"
+}
+
+# lone NAME LIMIT_MS DEVICE SETTINGS ORDER_OPTIONS RATE…: other work on the machine makes packets late, never the opposite, so there are three attempts.
+lone() {
+	local name=$1 limit=$2 attempt
+	shift 2
+	for attempt in 1 2 3; do
+		lone_run "$@" || {
+			ok 1 "$name: runs" "$(said)"
+			return
+		}
+		! worst_delay_below "$limit" || break
+		echo "# $name: $(field worst_delay_us "$ORDERED") us in attempt $attempt"
+	done
 	is_complete && is_in_order
 	ok $? "$name: all there, in order" "$(said)"
 	worst_delay_below "$limit"
@@ -134,12 +145,12 @@ lone() {
 }
 
 for mode in loop epoll; do
-	lone "one of two interfaces is idle, $mode" nr1,nr3 "" "-m $mode" $((3 * TIMEOUT_MS)) 20
-	lone "lone packets on two interfaces, $mode" nr1,nr3 "" "-m $mode" $((3 * TIMEOUT_MS)) 11 7
-	lone "three of four rings are idle, $mode" nr1 NETRING_RINGS=4 "-m $mode" $((3 * TIMEOUT_MS)) 20
-	lone "lone packets on two interfaces, two rings each, $mode" nr1,nr3 NETRING_RINGS=2 "-m $mode" $((3 * TIMEOUT_MS)) 11 7
+	lone "one of two interfaces is idle, $mode" $((3 * TIMEOUT_MS)) nr1,nr3 "" "-m $mode" 20
+	lone "lone packets on two interfaces, $mode" $((3 * TIMEOUT_MS)) nr1,nr3 "" "-m $mode" 11 7
+	lone "three of four rings are idle, $mode" $((3 * TIMEOUT_MS)) nr1 NETRING_RINGS=4 "-m $mode" 20
+	lone "lone packets on two interfaces, two rings each, $mode" $((3 * TIMEOUT_MS)) nr1,nr3 NETRING_RINGS=2 "-m $mode" 11 7
 	# A busy machine may be late; a timer that is waited for would be later.
-	lone "lone packets on two interfaces, immediate, $mode" nr1,nr3 "" "-m $mode -I" $TIMEOUT_MS 11 7
+	lone "lone packets on two interfaces, immediate, $mode" $TIMEOUT_MS nr1,nr3 "" "-m $mode -I" 11 7
 done
 
 finish
