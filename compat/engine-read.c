@@ -363,6 +363,12 @@ static int wait_for_packets(pcap_t *p)
 	}
 }
 
+/* A wait ended with packets that still have to wait for another ring: that is no answer to a program that waits for packets. It takes a block's timeout at most. */
+static bool has_to_wait_on(const pcap_t *p)
+{
+	return !p->nonblock && capture_is_merged(p->capture) && merge_is_waiting(&p->capture->merge);
+}
+
 /*
  * Everything that is there, up to count packets; waits only if there is nothing at first. 0 means that what was there, or what the wait brought, is
  * nothing that the program wants; with a timeout of 0 that is no reason to return, unless every packet is a wake-up of its own (immediate mode).
@@ -388,7 +394,7 @@ static int dispatch(pcap_t *p, int count, const struct reader *reader)
 				return total;
 			continue;
 		}
-		if (total > 0 || (woken && !patient))
+		if (total > 0 || (woken && !patient && !has_to_wait_on(p)))
 			return total;
 		ret = wait_for_packets(p);
 		if (ret < 0)
