@@ -25,10 +25,11 @@ static int open_source(struct merge_source *source, struct packet_ring *ring, st
 {
 	source->ring = ring;
 	/* Two blocks: one that waits for another, and that one. */
-	source->capacity = ring->kind == &packet_ring_v3 ? 2 * (ring->block_size / BLOCK_FRAME_MIN) : 2 * FRAMES_MAX;
+	source->capacity = ring->kind->version == TPACKET_V3 ? 2 * (ring->block_size / BLOCK_FRAME_MIN) : 2 * FRAMES_MAX;
 	source->entry = pages_allocate(source->capacity * sizeof(*source->entry));
 	if (!source->entry)
 		return error_errno(error, ENOMEM, "list of %u packets", source->capacity);
+	source->next = source->ahead = source->end = source->entry;
 	return 0;
 }
 
@@ -60,16 +61,20 @@ void merge_close(struct merge *merge)
 
 /* The heap */
 
-static void sift_down(struct merge *merge, unsigned at)
+/* The place of the older child of a head, or one without a head. */
+static inline unsigned oldest_child(const struct merge *merge, unsigned at)
+{
+	unsigned child = 2 * at + 1;
+
+	return child + 1 < merge->heads && merge->heap[child + 1].time_ns < merge->heap[child].time_ns ? child + 1 : child;
+}
+
+static inline void sift_down(struct merge *merge, unsigned at)
 {
 	struct merge_head head = merge->heap[at];
 	unsigned child;
 
-	while ((child = 2 * at + 1) < merge->heads) {
-		if (child + 1 < merge->heads && merge->heap[child + 1].time_ns < merge->heap[child].time_ns)
-			child++;
-		if (merge->heap[child].time_ns >= head.time_ns)
-			break;
+	while ((child = oldest_child(merge, at)) < merge->heads && merge->heap[child].time_ns < head.time_ns) {
 		merge->heap[at] = merge->heap[child];
 		at = child;
 	}
@@ -80,10 +85,10 @@ static void make_heap(struct merge *merge)
 {
 	merge->heads = 0;
 	for (unsigned i = 0; i < merge->sources; i++) {
-		const struct merge_source *source = &merge->source[i];
+		struct merge_source *source = &merge->source[i];
 
-		if (source->ahead != source->count)
-			merge->heap[merge->heads++] = (struct merge_head){ source->entry[source->ahead].time_ns, i };
+		if (source->ahead != source->end)
+			merge->heap[merge->heads++] = (struct merge_head){ source->ahead->time_ns, source };
 	}
 	for (unsigned i = merge->heads / 2; i-- > 0;)
 		sift_down(merge, i);
@@ -132,12 +137,14 @@ static void sort(struct packet_entry *entry, unsigned count)
 	}
 }
 
-/* Filters have changed, or the ring does not have its filter in the kernel: judges the packets in hand from the first-th on. */
-static void judge(struct merge_source *source, uint32_t first)
+/* Filters have changed, or the ring does not have its filter in the kernel: judges the packets in hand from `first` on. */
+static void judge(struct merge_source *source, const struct packet_entry *first)
 {
+	struct packet_entry *entry = source->entry + (first - source->entry);
+
 	source->filter_number = source->ring->filter_number;
 	if (packet_filter_is_due(source->ring))
-		source->count = first + packet_filter_sift_list(source->ring, source->entry + first, source->count - first);
+		source->end = entry + packet_filter_sift_list(source->ring, entry, (unsigned)(source->end - entry));
 }
 
 /* The cells whose packets are all consumed are the kernel's again: all, or those in front of the first that has some in hand. */
@@ -146,10 +153,10 @@ static void release(struct merge_source *source)
 	struct packet_ring *ring = source->ring;
 	uint32_t cells = source->list.cells;
 
-	if (cells == 1 && source->next != source->count)
+	if (cells == 1 && !merge_source_is_empty(source))
 		return;
-	for (uint32_t i = source->next; i < source->count; i++) {
-		uint32_t cell = packet_ring_cell_of(ring, source->entry[i].frame);
+	for (const struct packet_entry *entry = source->next; entry != source->end; entry++) {
+		uint32_t cell = packet_ring_cell_of(ring, entry->frame);
 		uint32_t ahead = cell >= ring->position ? cell - ring->position : cell + ring->cells - ring->position;
 
 		if (ahead < cells)
@@ -162,18 +169,18 @@ static void release(struct merge_source *source)
 /* What waits for more goes to the front of the list. */
 static void make_room(struct merge_source *source)
 {
-	uint32_t left = source->count - source->next;
+	ptrdiff_t left = source->end - source->next;
 
 	release(source);
-	memmove(source->entry, source->entry + source->next, left * sizeof(*source->entry));
-	source->next = source->ahead = 0;
-	source->count = left;
+	memmove(source->entry, source->next, (size_t)left * sizeof(*source->entry));
+	source->next = source->ahead = source->entry;
+	source->end = source->entry + left;
 }
 
 /* A list that is full of packets that wait, or a ring that is, has to do without the next block: it is sure as it is. */
 static bool has_room(const struct merge_source *source)
 {
-	return source->count - source->next <= source->capacity / 2 && source->list.cells <= source->ring->cells / 2;
+	return source->end - source->next <= source->capacity / 2 && source->list.cells <= source->ring->cells / 2;
 }
 
 /* There is something behind what is in hand. */
@@ -195,8 +202,8 @@ static void find_sure(struct merge *merge, struct merge_source *source)
 	if (unlikely(source->list.early_stamps))
 		merge->delay_ns = merge->delay_max_ns;
 	source->sure_ns = UINT64_MAX;
-	if (merge->delay_ns && source->count && source->ring->kind == &packet_ring_v3)
-		source->sure_ns = source->entry[source->count - 1].time_ns - merge->delay_ns;
+	if (merge->delay_ns && source->ring->kind->version == TPACKET_V3)
+		source->sure_ns = source->end[-1].time_ns - merge->delay_ns;
 }
 
 /*
@@ -205,7 +212,7 @@ static void find_sure(struct merge *merge, struct merge_source *source)
 static int load(struct merge *merge, struct merge_source *source, struct netring_error *error)
 {
 	struct packet_list *list = &source->list;
-	uint32_t waiting;
+	const struct packet_entry *first;
 	int listed;
 
 	if (merge_source_is_empty(source))
@@ -215,19 +222,19 @@ static int load(struct merge *merge, struct merge_source *source, struct netring
 	if (!next_is_ours(source))
 		return 0;
 	make_room(source);
-	waiting = source->count;
-	list->entry = source->entry + waiting;
+	first = source->end;
+	list->entry = source->entry + (first - source->entry);
 	listed = source->ring->kind->list(source->ring, list->cells, list, source->capacity / 2, error);
 	if (listed <= 0)
 		return listed;
-	source->count += (uint32_t)listed;
-	judge(source, waiting);
-	if (source->count == waiting) {
+	source->end = first + listed;
+	judge(source, first);
+	if (source->end == first) {
 		release(source);
 		return -EAGAIN;
 	}
-	if (source->ring->kind == &packet_ring_v3)
-		sort(source->entry, source->count);
+	if (list->disorder || (first != source->entry && first[0].time_ns < first[-1].time_ns))
+		sort(source->entry, (unsigned)(source->end - source->entry));
 	if (unlikely(source->entry[0].time_ns < merge->last_ns))
 		count_disordered(merge);
 	find_sure(merge, source);
@@ -318,46 +325,48 @@ static int refill(struct merge *merge, struct netring_error *error)
 	return ret;
 }
 
-/* The ring of the oldest packet in hand would overflow if it waited on. */
+/* A ring of packets in hand would overflow if they waited on. */
 static bool may_not_wait(const struct merge *merge)
 {
-	return packet_ring_is_half_full(merge->source[merge->heap[0].source].ring);
+	for (unsigned i = 0; i < merge->heads; i++)
+		if (packet_ring_is_half_full(merge->heap[i].source->ring))
+			return true;
+	return false;
 }
 
-static uint64_t second_oldest(const struct merge *merge)
-{
-	uint64_t time_ns = merge->limit_ns;
-
-	for (unsigned i = 1; i < 3 && i < merge->heads; i++)
-		if (merge->heap[i].time_ns < time_ns)
-			time_ns = merge->heap[i].time_ns;
-	return time_ns;
-}
-
-/* The hot loop: packets in order, until max, or one has to wait, or a source runs out. */
+/*
+ * The hot loop: packets in order, until max, or one has to wait, or a source runs out. What comes from one source in a row costs a comparison each; each change of the source
+ * a step down the heap.
+ */
 static unsigned pick(struct merge *merge, unsigned max)
 {
 	struct merge_packet *packet = merge->packet, *full = packet + max;
+	struct merge_head *oldest = merge->heap;
+	uint64_t limit_ns = merge->limit_ns;
 
-	while (merge->heads != 0 && merge->heap[0].time_ns <= merge->limit_ns) {
-		uint32_t number = merge->heap[0].source;
-		struct merge_source *source = &merge->source[number];
-		const struct packet_entry *entry = source->entry + source->ahead, *end = source->entry + source->count;
-		uint64_t stop_ns = second_oldest(merge);
+	while (merge->heads != 0 && oldest->time_ns <= limit_ns && packet != full) {
+		struct merge_source *source = oldest->source;
+		const struct packet_entry *entry = source->ahead, *end = source->end;
+		unsigned second = oldest_child(merge, 0);
+		bool is_alone = second >= merge->heads;
+		uint64_t stop_ns = is_alone || limit_ns < merge->heap[second].time_ns ? limit_ns : merge->heap[second].time_ns;
 
 		do {
-			*packet++ = (struct merge_packet){ entry->frame, number };
+			*packet++ = (struct merge_packet){ entry->frame, source };
 			entry++;
 		} while (entry != end && packet != full && entry->time_ns <= stop_ns);
-		source->ahead = (uint32_t)(entry - source->entry);
-		if (entry == end) {
+		source->ahead = entry;
+		if (unlikely(entry == end)) {
 			drop_oldest_head(merge);
 			break;
 		}
-		merge->heap[0].time_ns = entry->time_ns;
-		sift_down(merge, 0);
-		if (packet == full)
-			break;
+		if (is_alone || entry->time_ns <= merge->heap[second].time_ns) {
+			oldest->time_ns = entry->time_ns;
+			continue;
+		}
+		*oldest = merge->heap[second];
+		merge->heap[second] = (struct merge_head){ entry->time_ns, source };
+		sift_down(merge, second);
 	}
 	return (unsigned)(packet - merge->packet);
 }
@@ -385,21 +394,24 @@ static bool any_is_wanting(const struct merge *merge)
 
 int merge_take(struct merge *merge, unsigned max, struct netring_error *error)
 {
+	int ret = 0;
+
 	if (unlikely(merge->count))
 		merge_give_back(merge, merge->count);
+	if (unlikely(max == 0))
+		return 0;
 	judge_again(merge);
-	if (any_is_wanting(merge)) {
-		int ret = refill(merge, error);
-
-		if (ret < 0)
-			return ret;
-	} else if (merge->heads == 0) {
+	if (any_is_wanting(merge))
+		ret = refill(merge, error);
+	else if (merge->heads == 0)
 		make_heap(merge);
-	}
+	/* A ring that was left empty by filters is no reason to keep the others' packets back: limit_ns says which of them may come. */
+	if (ret < 0 && ret != -EAGAIN)
+		return ret;
 	if (merge_is_waiting(merge) && may_not_wait(merge))
 		merge->limit_ns = UINT64_MAX;
 	merge->count = pick(merge, max < MERGE_BATCH_MAX ? max : MERGE_BATCH_MAX);
-	return (int)merge->count;
+	return merge->count ? (int)merge->count : ret;
 }
 
 void merge_give_back(struct merge *merge, unsigned used)
@@ -412,7 +424,7 @@ void merge_give_back(struct merge *merge, unsigned used)
 	if (unlikely(used < count)) {
 		/* Each packet is in its source's list, in the order of the batch. */
 		for (unsigned i = used; i < count; i++)
-			merge->source[merge->packet[i].source].ahead--;
+			merge->packet[i].source->ahead--;
 		make_heap(merge);
 	}
 	for (unsigned i = 0; i < merge->sources; i++) {
@@ -420,10 +432,10 @@ void merge_give_back(struct merge *merge, unsigned used)
 
 		if (source->next == source->ahead)
 			continue;
-		packet_ring_count_delivered(source->ring, source->ahead - source->next);
+		packet_ring_count_delivered(source->ring, (unsigned)(source->ahead - source->next));
 		source->next = source->ahead;
-		if (source->entry[source->next - 1].time_ns > merge->last_ns)
-			merge->last_ns = source->entry[source->next - 1].time_ns;
+		if (source->next[-1].time_ns > merge->last_ns)
+			merge->last_ns = source->next[-1].time_ns;
 		/* At once, not at the next take: the descriptor must not say readable when there is nothing left to read. */
 		if (merge_source_is_empty(source))
 			release(source);
@@ -432,7 +444,7 @@ void merge_give_back(struct merge *merge, unsigned used)
 
 bool merge_is_ready(const struct merge *merge)
 {
-	if (merge->heads != 0 && !merge_is_waiting(merge))
+	if (merge->heads != 0 && (!merge_is_waiting(merge) || may_not_wait(merge)))
 		return true;
 	for (unsigned i = 0; i < merge->sources; i++) {
 		const struct merge_source *source = &merge->source[i];

@@ -28,9 +28,9 @@ struct merge_source {
 	struct packet_ring *ring;
 	struct packet_entry *entry;	/* capacity of them, on pages of their own */
 	uint32_t capacity;
-	uint32_t next;			/* the first that has not been consumed */
-	uint32_t ahead;			/* the first that has not been taken */
-	uint32_t count;			/* next == ahead == count: nothing in hand */
+	const struct packet_entry *next;	/* the first that has not been consumed */
+	const struct packet_entry *ahead;	/* the first that has not been taken */
+	const struct packet_entry *end;		/* next == ahead == end: nothing in hand */
 	uint64_t sure_ns;		/* packets that are not in the list yet are no older */
 	struct packet_list list;	/* what the ring said of them; list.cells are to be released */
 	unsigned filter_number;		/* the ring's when the list was last judged */
@@ -39,12 +39,12 @@ struct merge_source {
 /* Sources that have something to take, the one with the oldest packet first: a binary heap. */
 struct merge_head {
 	uint64_t time_ns;
-	uint32_t source;
+	struct merge_source *source;
 };
 
 struct merge_packet {
 	uint8_t *frame;
-	uint32_t source;
+	struct merge_source *source;
 };
 
 struct merge {
@@ -92,13 +92,13 @@ static inline bool merge_is_waiting(const struct merge *merge)
 /* True if the source has nothing in hand: its ring is not readable but for news. */
 static inline bool merge_source_is_empty(const struct merge_source *source)
 {
-	return source->next == source->count;
+	return source->next == source->end;
 }
 
 /* True if it is empty, or what it has waits for more: its ring is one to look at. */
 static inline bool merge_source_is_wanting(const struct merge_source *source)
 {
-	return merge_source_is_empty(source) || source->entry[source->next].time_ns > source->sure_ns;
+	return merge_source_is_empty(source) || source->next->time_ns > source->sure_ns;
 }
 
 #endif

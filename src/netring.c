@@ -151,11 +151,11 @@ static int take_merged(struct netring *capture, struct netring_burst *burst, uns
 	burst->block_sequence = 0;
 	burst->losing = false;
 	for (unsigned i = 0; i < burst->count; i++) {
-		const struct packet_ring *ring = merge->source[merge->packet[i].source].ring;
+		const struct merge_source *source = merge->packet[i].source;
 
-		ring->kind->view(&burst->packet[i], merge->packet[i].frame);
-		burst->packet[i].ring = merge->packet[i].source;
-		burst->losing |= merge->source[merge->packet[i].source].list.losing;
+		source->ring->kind->view(&burst->packet[i], merge->packet[i].frame);
+		burst->packet[i].ring = (uint32_t)(source - merge->source);
+		burst->losing |= source->list.losing;
 	}
 	return taken;
 }

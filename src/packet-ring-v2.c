@@ -64,7 +64,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	struct netring_packet packet;
 	unsigned n;
 
-	list->losing = list->early_stamps = false;
+	list->losing = list->early_stamps = list->disorder = false;
 	list->rest.left = 0;
 	for (n = 0; n < max && ahead + n < ring->cells; n++) {
 		struct tpacket2_hdr *frame = frame_at(ring, packet_ring_cell_ahead(ring, ahead + n));

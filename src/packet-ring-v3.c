@@ -82,6 +82,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	struct tpacket_block_desc *block = block_at(ring, packet_ring_cell_ahead(ring, ahead));
 	struct tpacket3_hdr *header;
 	struct block_cursor cursor;
+	uint64_t time_ns, last_ns = 0;
 	uint32_t status = 0;
 	unsigned n;
 	int ret;
@@ -91,8 +92,12 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	ret = block_open(&cursor, block, ring->block_size, error);
 	if (ret < 0)
 		return ret;
+	list->disorder = false;
 	for (n = 0; n < max && (header = block_next(&cursor)) != NULL; n++) {
-		list->entry[n] = (struct packet_entry){ header->tp_sec * UINT64_C(1000000000) + header->tp_nsec, (uint8_t *)header };
+		time_ns = header->tp_sec * UINT64_C(1000000000) + header->tp_nsec;
+		list->entry[n] = (struct packet_entry){ time_ns, (uint8_t *)header };
+		list->disorder |= time_ns < last_ns;
+		last_ns = time_ns;
 		status |= header->tp_status;
 	}
 	if (n == 0 && cursor.left != 0)

@@ -64,6 +64,7 @@ struct packet_list {
 	uint32_t cells;
 	bool losing;			/* the kernel was dropping packets */
 	bool early_stamps;		/* packets were stamped before they came to the ring */
+	bool disorder;			/* some are older than those before them */
 	struct block_cursor rest;	/* what is behind the packets in a corrupted block; rest.left 0: nothing, it is sound */
 };
 
