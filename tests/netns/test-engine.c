@@ -376,6 +376,8 @@ START_TEST(test_odd_geometries)
 		struct netring_config config = mode_config(_i);
 		struct netring *capture;
 		struct netring_stats stats;
+		/* Between two, the timer may retire the only block that there is. */
+		unsigned at_once = shapes[i].block_count == 1 ? 1 : 2;
 
 		config.block_size = shapes[i].block_size;
 		config.block_count = shapes[i].block_count;
@@ -384,9 +386,9 @@ START_TEST(test_odd_geometries)
 		config.strict = true;	/* no shape here is to be made smaller */
 		config.snaplen = 1514;
 		capture = open_or_fail(&config);
-		for (unsigned n = 0; n < 200; n += 2) {
-			sender_send_many(sender, TYPE_A, n, 2);
-			expect_frames(capture, TYPE_A, n, 2, NETRING_BURST_MAX);
+		for (unsigned n = 0; n < 200; n += at_once) {
+			sender_send_many(sender, TYPE_A, n, at_once);
+			expect_frames(capture, TYPE_A, n, at_once, NETRING_BURST_MAX);
 		}
 		stats = stats_of(capture);
 		ck_assert_uint_eq(stats.packets, 200);
