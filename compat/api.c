@@ -66,11 +66,13 @@ int pcap_sendpacket(pcap_t *p, const u_char *frame, int size)
 
 int pcap_fileno(pcap_t *p)
 {
+	p->fd_is_known = true;
 	return p->ops->fileno(p);
 }
 
 int pcap_get_selectable_fd(pcap_t *p)
 {
+	p->fd_is_known = true;
 	return p->ops->selectable_fd(p);
 }
 

@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Delegated handles, and those that are not activated: libpcap's own handle does everything. */
-#include "handle.h"
+#include "dump.h"
+
+/* libpcap sleeps at the beginning of a read if at all, and not over a savefile. */
+static void get_ready(pcap_t *p)
+{
+	if (!inner_pcap_file(p->inner))
+		dump_before_sleep();
+}
 
 static int dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
+	get_ready(p);
 	return inner_pcap_dispatch(p->inner, count, callback, user);
 }
 
+/* pcap_loop on a live handle is one read after the other, with a sleep in each. */
 static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
-	return inner_pcap_loop(p->inner, count, callback, user);
+	if (inner_pcap_file(p->inner))
+		return inner_pcap_loop(p->inner, count, callback, user);
+	for (;;) {
+		int seen = dispatch(p, count, callback, user);
+
+		if (seen < 0)
+			return seen;
+		if (count > 0) {
+			count -= seen;
+			if (count <= 0)
+				return 0;
+		}
+	}
 }
 
 static const u_char *next(pcap_t *p, struct pcap_pkthdr *header)
 {
+	get_ready(p);
 	return inner_pcap_next(p->inner, header);
 }
 
 static int next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data)
 {
+	get_ready(p);
 	return inner_pcap_next_ex(p->inner, header, data);
 }
 

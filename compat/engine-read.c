@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "bpf-run.h"
+#include "dump.h"
 #include "handle.h"
 
 #define VLAN_TAG_LEN 4
@@ -347,6 +348,7 @@ static int wait_for_packets(pcap_t *p)
 	struct netring_error error;
 
 	error.text[0] = '\0';
+	dump_before_sleep();
 	for (;;) {
 		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->attention, &error);
 
@@ -412,6 +414,7 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 		return PCAP_ERROR;
 	p->reads++;
 	ret = dispatch(p, count, &reader);
+	dump_before_return(p);
 	if (--p->reads == 0 && unlikely(p->closed))
 		handle_give_up_memory(p);
 	return ret;

@@ -80,6 +80,7 @@ struct pcap {
 	int wake_fd;			/* pcap_breakloop writes, a blocked read wakes; -1 when non-blocking */
 	int attention;			/* enum attention: why the hot loop should stop, in the one word that it looks at */
 	bool nonblock;
+	bool fd_is_known;		/* the program has asked for the descriptor, and may sleep on it by itself */
 	bool nanoseconds;		/* tv_usec holds nanoseconds */
 	int snaplen;
 	int linktype;

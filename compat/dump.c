@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pcap_dump and its sisters: libpcap's savefiles, written by src/file-writer.c.
+ *
+ * To a program a dumper is a FILE: libpcap's pcap_dumper_t is one, so programs print to it, flush it, ask it for its descriptor, and close it with fclose.
+ * So ours is one as well: a stream of glibc's (fopencookie) whose reads, writes and seeks end in the functions below, whoever causes them: this library,
+ * the program, or exit. The buffer of the stream is the chunk that the writer wants filled. When stdio hands a chunk over, cookie_write gives the stream
+ * the next one, in the moment in which stdio looks for where to go on. The embedded libpcap opens the file first, with its own checks, header and texts.
+ *
+ * pcap_dump puts a packet where putc_unlocked(3) would put its bytes, for any stream. Only what does not fit goes through fwrite. A chunk that such a
+ * packet has filled is left in flight, because the rest of that packet is in the next one: there are always bytes waiting in a stream behind a chunk in
+ * flight, so that whatever flushes the stream comes through cookie_write, which waits.
+ *
+ * Who may do what: a stream has its lock, as any has; a dumper's fields are covered by it. The list of dumpers has a lock of its own, which may be taken
+ * while holding a stream's, and never the other way round except by trying.
+ *
+ * Where pcap_dump is not given a file of its own (standard output, pcap_dump_fopen), the stream is the program's, and its buffer stays as it is.
+ */
+#include "dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/single_threaded.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file-writer.h"
+#include "savefile-records.h"
+
+/* A place in the file that is known to lie between packets. */
+struct boundary {
+	off_t position;	    /* a packet begins here, or will; -1: not known */
+	off_t straddler;    /* and the one before it begins here, in what was handed over earlier */
+	bool has_straddler; /* false: there is none, or it is the file's header */
+};
+
+struct dumper {
+	struct dumper *next;
+	FILE *file;
+	uint8_t *buffer; /* that the stream was given last; the program may have given it another */
+	struct file_writer writer;
+	struct boundary in_buffer, in_flight; /* the first boundary in what the stream holds, and in what the kernel is writing */
+	unsigned long lost;		      /* packets that are not in the file, because it could not be written */
+	bool is_reported;
+	struct log log;
+	char name[];
+};
+
+__thread struct dump_thread dump_thread;
+
+static struct dumper *dumpers;
+static pthread_mutex_t dumpers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Failures. */
+
+/* Of a piece of the file that the stream handed over and that is not, or not wholly, in the file: what is lost, and where the last whole packet ends. */
+static off_t count_lost(struct dumper *dumper, const struct file_writer_loss *piece, const struct boundary *first)
+{
+	size_t offset = (size_t)(first->position - piece->position);
+	struct savefile_walk walk;
+
+	if (first->position < piece->position || offset > piece->size)
+		return -1;
+	if (savefile_walk(piece->data + offset, piece->size - offset, piece->written > offset ? piece->written - offset : 0, &walk) < 0)
+		return -1;
+	dumper->lost += walk.begun;
+	if (piece->written >= offset)
+		return first->position + (off_t)walk.end;
+	dumper->lost += first->has_straddler;
+	return first->straddler;
+}
+
+static void report(struct dumper *dumper)
+{
+	const struct file_writer *writer = &dumper->writer;
+	const char *reason = strerror(-writer->failure);
+
+	if (writer->regular)
+		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; the file ends at byte %lld, and nothing more is written to it",
+			  dumper->name, reason, (long long)writer->position);
+	else
+		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; nothing more is written to it", dumper->name, reason);
+}
+
+/*
+ * The writer has failed. Cuts the file behind its last whole packet, once, and says so. *piece, of that size, is what the stream was handing over when the
+ * failure came to light; NULL if nothing.
+ */
+static void note_failure(struct dumper *dumper, const uint8_t *data, size_t size)
+{
+	struct file_writer *writer = &dumper->writer;
+	const struct file_writer_loss *loss = &writer->loss;
+	struct file_writer_loss refused = { .data = data, .size = size, .position = loss->position + (off_t)loss->size };
+	bool is_this_piece = loss->data == data;
+
+	if (!dumper->is_reported) {
+		off_t end = count_lost(dumper, loss, is_this_piece ? &dumper->in_buffer : &dumper->in_flight);
+
+		if (end >= 0)
+			file_writer_trim(writer, end);
+		dumper->is_reported = true;
+		report(dumper);
+		if (is_this_piece)
+			return;
+	}
+	if (size > 0 && dumper->in_buffer.position >= refused.position) {
+		dumper->in_buffer.has_straddler = false; /* counted where it begins */
+		count_lost(dumper, &refused, &dumper->in_buffer);
+	}
+}
+
+/* One packet that was not even taken, because its stream has failed before. */
+static void count_refused(const FILE *file)
+{
+	pthread_mutex_lock(&dumpers_lock);
+	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
+		if (dumper->file == file)
+			dumper->lost++;
+	pthread_mutex_unlock(&dumpers_lock);
+}
+
+/* The stream's functions. */
+
+/* The stream goes on in the chunk that the writer wants filled, unless the program has given it a buffer of its own. */
+static void turn_buffer(struct dumper *dumper)
+{
+	uint8_t *start, *end;
+
+	if (dumper->file->_IO_buf_base != (char *)dumper->buffer)
+		return;
+	file_writer_room(&dumper->writer, &start, &end);
+	dumper->file->_IO_buf_base = (char *)start;
+	dumper->file->_IO_buf_end = (char *)end;
+	dumper->buffer = start;
+}
+
+/* size bytes have been handed over, which began at that place in the file. */
+static void move_boundary(struct dumper *dumper, const char *data, size_t size, off_t position, bool dumping)
+{
+	struct boundary *first = &dumper->in_buffer;
+	const char *packet = dump_thread.packet;
+
+	dumper->in_flight = *first;
+	if (dumping && packet >= data && packet <= data + size) {
+		first->straddler = position + (packet - data);
+		first->position = first->straddler + (off_t)dump_thread.packet_size;
+		first->has_straddler = packet < data + size;
+	} else if (first->position < position + (off_t)size) {
+		*first = (struct boundary){ position + (off_t)size, position + (off_t)size, false };
+	}
+}
+
+static ssize_t cookie_write(void *cookie, const char *data, size_t size)
+{
+	struct dumper *dumper = cookie;
+	struct file_writer *writer = &dumper->writer;
+	bool dumping = dump_thread.busy == dumper->file;
+	bool is_chunk = file_writer_owns(writer, data) && data + size == dumper->file->_IO_buf_end;
+	off_t position = file_writer_tell(writer);
+	int cancel_state, ret;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	ret = file_writer_put(writer, (const uint8_t *)data, size, dumping && is_chunk ? FILE_WRITER_SOON : FILE_WRITER_NOW);
+	if (ret == 0) {
+		move_boundary(dumper, data, size, position, dumping);
+		if (!dumping)
+			ret = file_writer_settle(writer);
+	} else {
+		note_failure(dumper, (const uint8_t *)data, size);
+	}
+	turn_buffer(dumper);
+	pthread_setcancelstate(cancel_state, NULL);
+	if (ret == 0)
+		return (ssize_t)size;
+	errno = -ret;
+	return 0;
+}
+
+/* Where in the file the stream is: asked for each packet by programs that limit the size of a file, so without a system call. */
+static int cookie_seek(void *cookie, off64_t *offset, int whence)
+{
+	struct dumper *dumper = cookie;
+	off_t position;
+	int ret;
+
+	if (whence == SEEK_CUR && *offset == 0 && dumper->writer.regular) {
+		*offset = file_writer_tell(&dumper->writer);
+		return 0;
+	}
+	ret = file_writer_settle(&dumper->writer);
+	position = ret < 0 ? ret : lseek(dumper->writer.fd, *offset, whence);
+	if (position < 0) {
+		errno = ret < 0 ? -ret : errno;
+		return -1;
+	}
+	*offset = position;
+	file_writer_moved(&dumper->writer);
+	turn_buffer(dumper);
+	return 0;
+}
+
+static ssize_t cookie_read(void *cookie, char *data, size_t size)
+{
+	struct dumper *dumper = cookie;
+	int ret = file_writer_settle(&dumper->writer);
+
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	return read(dumper->writer.fd, data, size);
+}
+
+static int cookie_close(void *cookie)
+{
+	struct dumper *dumper = cookie, **place = &dumpers;
+	int ret = file_writer_settle(&dumper->writer);
+
+	if (ret < 0)
+		note_failure(dumper, NULL, 0);
+	ret = file_writer_close(&dumper->writer);
+	if (ret < 0 && !dumper->is_reported)
+		report(dumper);
+	if (dumper->lost > 0)
+		log_write(&dumper->log, LOG_WARN, "%s: %lu packets are not in the file, because it could not be written", dumper->name, dumper->lost);
+	pthread_mutex_lock(&dumpers_lock);
+	while (*place && *place != dumper)
+		place = &(*place)->next;
+	if (*place)
+		*place = dumper->next;
+	pthread_mutex_unlock(&dumpers_lock);
+	log_close(&dumper->log);
+	free(dumper);
+	errno = -ret;
+	return ret < 0 ? -1 : 0;
+}
+
+/* Flushing by itself. */
+
+static bool try_flush(struct dumper *dumper)
+{
+	FILE *file = dumper->file;
+
+	if (dump_thread.busy == file)
+		return true; /* in a signal handler */
+	if (ftrylockfile(file) != 0)
+		return false;
+	if (file->_IO_write_ptr > file->_IO_write_base)
+		fflush_unlocked(file);
+	funlockfile(file);
+	return true;
+}
+
+void dump_flush_pending(void)
+{
+	int saved_errno = errno;
+
+	pthread_mutex_lock(&dumpers_lock);
+	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
+		if (dump_thread.several || dump_thread.last == dumper->file)
+			try_flush(dumper); /* another thread that is at it will flush it itself */
+	pthread_mutex_unlock(&dumpers_lock);
+	if (dump_thread.to_stdout)
+		fflush(stdout);
+	dump_thread.last = NULL;
+	dump_thread.several = dump_thread.to_stdout = false;
+	errno = saved_errno;
+}
+
+/* Whether a read would find packets at once. */
+static bool has_more(pcap_t *p)
+{
+	struct block_cursor cursor;
+	int ret = capture_borrow(p->capture, &cursor, NULL);
+
+	return ret == -EAGAIN ? p->used < p->burst.count : ret != 0;
+}
+
+void dump_flush_if_drained(pcap_t *p)
+{
+	if (!p->closed && (p->nonblock || p->fd_is_known) && !has_more(p))
+		dump_flush_pending();
+}
+
+/*
+ * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait. A stream that another thread is busy with is
+ * waited for, but not for ever: it may be stuck in a pipe. The list is locked when this returns.
+ */
+static void before_fork(void)
+{
+	static const struct timespec pause = { 0, 1000000 };
+
+	for (int tries = 0;; tries++) {
+		bool all = true;
+
+		pthread_mutex_lock(&dumpers_lock);
+		for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
+			all &= try_flush(dumper);
+		if (all || tries == 100)
+			return;
+		pthread_mutex_unlock(&dumpers_lock);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&dumpers_lock);
+}
+
+static void after_fork_in_child(void)
+{
+	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
+		file_writer_forked(&dumper->writer);
+	pthread_mutex_unlock(&dumpers_lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* Opening. */
+
+struct settings {
+	struct config config;
+	struct log log;
+};
+
+/* The dumper outlives the handle, so it has a log of its own. */
+static int open_log(struct log *log, const pcap_t *p, const struct config *config, struct netring_error *error)
+{
+	if (!p->device)
+		return log_open(log, (enum log_level)config->value[CONFIG_LOG], config->text[CONFIG_LOG_FILE], error);
+	*log = p->log;
+	if (log->fd >= 0)
+		log->fd = fcntl(log->fd, F_DUPFD_CLOEXEC, 0);
+	return 0;
+}
+
+static int load_settings(pcap_t *p, struct settings *settings)
+{
+	struct netring_error error = { "" };
+	int ret;
+
+	config_init(&settings->config);
+	ret = config_load(&settings->config, &error);
+	if (ret == 0)
+		ret = open_log(&settings->log, p, &settings->config, &error);
+	return ret < 0 ? handle_fail(p, "%s", error.text) : 0;
+}
+
+static struct dumper *make_dumper(FILE *opened, const char *path, struct settings *settings, struct netring_error *error)
+{
+	static const enum file_writer_way ways[] = { [DUMP_DIRECT] = FILE_WRITER_DIRECT, [DUMP_CACHED] = FILE_WRITER_CACHED };
+	struct dumper *dumper = calloc(1, sizeof(*dumper) + strlen(path) + 1);
+	struct file_writer_options options = {
+		.way = ways[settings->config.value[CONFIG_DUMP]],
+		.buffer_size = settings->config.value[CONFIG_DUMP_BUFFER],
+	};
+	int fd = dup(fileno(opened)), ret = -ENOMEM;
+
+	if (fd < 0 || !dumper) {
+		error_errno(error, errno, "%s", path);
+		goto fail;
+	}
+	strcpy(dumper->name, path);
+	dumper->log = settings->log;
+	options.name = dumper->name;
+	options.log = &dumper->log;
+	ret = file_writer_open(&dumper->writer, fd, &options, error);
+	if (ret == 0)
+		return dumper;
+fail:
+	if (fd >= 0)
+		close(fd);
+	free(dumper);
+	return NULL;
+}
+
+/* Moves what the file's header is into the stream, which is then all that is left of the file. Returns false if there can be no stream. */
+static bool make_stream(struct dumper *dumper, FILE *opened, const char *mode)
+{
+	static const cookie_io_functions_t functions = { cookie_read, cookie_write, cookie_seek, cookie_close };
+	size_t waiting = (size_t)(opened->_IO_write_ptr - opened->_IO_write_base);
+	off_t position = file_writer_tell(&dumper->writer);
+	uint8_t *end;
+
+	dumper->file = fopencookie(dumper, mode, functions);
+	if (!dumper->file)
+		return false;
+	dumper->file->_fileno = dumper->writer.fd;
+	file_writer_room(&dumper->writer, &dumper->buffer, &end);
+	setvbuf(dumper->file, (char *)dumper->buffer, _IOFBF, (size_t)(end - dumper->buffer));
+	fwrite(opened->_IO_write_base, 1, waiting, dumper->file);
+	dumper->in_buffer = (struct boundary){ position + (off_t)waiting, position, false };
+	__fpurge(opened);
+	fclose(opened);
+	return true;
+}
+
+/* The same file as a stream of ours. Where that cannot be, libpcap's own does as well. */
+static pcap_dumper_t *adopt(FILE *opened, const char *path, const char *mode, struct settings *settings)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct netring_error error = { "" };
+	struct dumper *dumper;
+
+	if (!opened || opened == stdout || settings->config.value[CONFIG_DUMP] == DUMP_STDIO) {
+		log_close(&settings->log);
+		return (pcap_dumper_t *)opened;
+	}
+	dumper = make_dumper(opened, path, settings, &error);
+	if (dumper && !make_stream(dumper, opened, mode)) {
+		error_errno(&error, errno, "%s", path);
+		file_writer_close(&dumper->writer);
+		free(dumper);
+		dumper = NULL;
+	}
+	if (!dumper) {
+		log_write(&settings->log, LOG_WARN, "%s; it is written as libpcap does", error.text);
+		log_close(&settings->log);
+		return (pcap_dumper_t *)opened;
+	}
+	pthread_once(&once, watch_forks);
+	pthread_mutex_lock(&dumpers_lock);
+	dumper->next = dumpers;
+	dumpers = dumper;
+	pthread_mutex_unlock(&dumpers_lock);
+	return (pcap_dumper_t *)dumper->file;
+}
+
+pcap_dumper_t *pcap_dump_open(pcap_t *p, const char *path)
+{
+	struct settings settings;
+
+	inner_stdio_refresh();
+	if (load_settings(p, &settings) < 0)
+		return NULL;
+	return adopt((FILE *)inner_pcap_dump_open(p->inner, path), path, "w", &settings);
+}
+
+pcap_dumper_t *pcap_dump_open_append(pcap_t *p, const char *path)
+{
+	struct settings settings;
+
+	inner_stdio_refresh();
+	if (load_settings(p, &settings) < 0)
+		return NULL;
+	return adopt((FILE *)inner_pcap_dump_open_append(p->inner, path), path, "a+", &settings);
+}
+
+pcap_dumper_t *pcap_dump_fopen(pcap_t *p, FILE *file)
+{
+	return inner_pcap_dump_fopen(p->inner, file);
+}
+
+/* Dumping. */
+
+static __attribute__((noinline, cold)) void remember_stream(FILE *file)
+{
+	dump_thread.several |= dump_thread.last != NULL;
+	dump_thread.to_stdout |= file == stdout;
+	dump_thread.last = file;
+}
+
+/* A packet that does not fit into the buffer, or whose stream has failed. */
+static __attribute__((noinline, cold)) void dump_slowly(FILE *file, const struct savefile_record *record, const u_char *data)
+{
+	if (ferror_unlocked(file)) {
+		count_refused(file);
+		return;
+	}
+	dump_thread.packet = file->_IO_write_ptr;
+	dump_thread.packet_size = sizeof(*record) + record->captured_len;
+	if (fwrite_unlocked(record, sizeof(*record), 1, file) == 1)
+		fwrite_unlocked(data, record->captured_len, 1, file);
+	dump_thread.packet = NULL;
+}
+
+static inline void append(FILE *file, const struct savefile_record *record, const u_char *data)
+{
+	ptrdiff_t room = file->_IO_write_end - file->_IO_write_ptr;
+	char *place = file->_IO_write_ptr;
+
+	if (unlikely(room < (ptrdiff_t)(sizeof(*record) + record->captured_len) || ferror_unlocked(file))) {
+		dump_slowly(file, record, data);
+		return;
+	}
+	memcpy(place, record, sizeof(*record));
+	memcpy(place + sizeof(*record), data, record->captured_len);
+	file->_IO_write_ptr = place + sizeof(*record) + record->captured_len;
+}
+
+void pcap_dump(u_char *dumper, const struct pcap_pkthdr *header, const u_char *data)
+{
+	struct savefile_record record = { (int32_t)header->ts.tv_sec, (int32_t)header->ts.tv_usec, header->caplen, header->len };
+	FILE *file = (FILE *)dumper;
+	bool lock = !__libc_single_threaded;
+
+	if (unlikely(lock))
+		flockfile(file);
+	dump_thread.busy = file;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	append(file, &record, data);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	dump_thread.busy = NULL;
+	if (unlikely(lock))
+		funlockfile(file);
+	if (unlikely(dump_thread.last != file))
+		remember_stream(file);
+	if (unlikely(dump_thread.flush_wanted)) {
+		dump_thread.flush_wanted = false;
+		fflush(file);
+	}
+}
+
+/* A signal handler may call this in the middle of a packet (tcpdump's of SIGUSR2 does); then it is done behind that packet. */
+int pcap_dump_flush(pcap_dumper_t *dumper)
+{
+	FILE *file = (FILE *)dumper;
+
+	if (dump_thread.busy == file) {
+		dump_thread.flush_wanted = true;
+		return 0;
+	}
+	return fflush(file) == EOF || ferror(file) ? PCAP_ERROR : 0;
+}
+
+void pcap_dump_close(pcap_dumper_t *dumper)
+{
+	fclose((FILE *)dumper);
+}
+
+FILE *pcap_dump_file(pcap_dumper_t *dumper)
+{
+	return (FILE *)dumper;
+}
+
+long pcap_dump_ftell(pcap_dumper_t *dumper)
+{
+	return ftell((FILE *)dumper);
+}
+
+int64_t pcap_dump_ftell64(pcap_dumper_t *dumper)
+{
+	return ftello((FILE *)dumper);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The writer of large files.
+ *
+ * Memory. A writer begins with one small chunk, which is all that most files ever need. The first time it has been filled, a regular file gets two large
+ * ones: one is filled while the other is written. A chunk is filled from the place on that lies in it as the next byte lies in a block of the file, so
+ * that memory and file are aligned to each other; it ends with a block.
+ *
+ * Order. There is never more than one write under way, and the next begins only when it has ended, all of it: so the file is at every moment a prefix of
+ * what was handed over, whatever happens to the process. A write that the kernel does while the caller goes on (write-ring.h) is "in flight".
+ *
+ * The ways into the file. Through the page cache, with write(2): what is small, what is not aligned, everything but regular files. Around it, with
+ * O_DIRECT: the whole blocks of large pieces; their ragged ends go through the cache. No byte is written twice, so the two ways never meet in a block but
+ * for the one that a flush has ended in, whose rest goes through the cache as well. O_DIRECT is switched on and off on the one descriptor, which takes no
+ * privilege and no name, so it works behind chroot and setuid.
+ *
+ * O_DIRECT makes the disk's speed the limit, and not the memory's. Where the disk turns out to be slower than the page cache, the cache, being large,
+ * would lose less: so a writer that was to choose goes on through the cache.
+ *
+ * Failures. Whatever goes wrong with a write in flight or with O_DIRECT, the rest of that piece is written again with plain write(2), and only if that
+ * fails too, with its error and its signals (SIGPIPE, SIGXFSZ), has the writer failed. Then it takes nothing more.
+ */
+#include "file-writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler.h"
+#include "pages.h"
+
+/* Of memory and file for O_DIRECT; no file system in use asks for more. A power of two. */
+#define BLOCK 4096
+
+#define SMALL_CHUNK ((size_t)64 << 10)
+
+/* Going around the cache has a price that a small piece is not worth. */
+#define DIRECT_MIN ((size_t)64 << 10)
+
+/* What a page cache takes at the least, in bytes per microsecond; and for how many writes in a row a disk may take less. */
+#define SLOW_DISK 400
+#define SLOW_WRITES 8
+
+static size_t behind_block(off_t position)
+{
+	return (size_t)position & (BLOCK - 1);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int set_direct(struct file_writer *writer, bool on)
+{
+	int flags;
+
+	if (writer->direct_is_on == on)
+		return 0;
+	flags = fcntl(writer->fd, F_GETFL);
+	if (flags < 0 || fcntl(writer->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+		return -errno;
+	writer->direct_is_on = on;
+	return 0;
+}
+
+/* The file systems where O_DIRECT was measured to be faster than the page cache. On the others it may be emulated, refused, or slow. */
+static bool direct_pays(int fd)
+{
+	struct statfs system;
+
+	if (fstatfs(fd, &system) < 0)
+		return false;
+	return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC;
+}
+
+static void refuse_direct(struct file_writer *writer)
+{
+	writer->direct = false;
+	log_write(writer->options.log, writer->options.way == FILE_WRITER_DIRECT ? LOG_WARN : LOG_INFO,
+		  "%s: O_DIRECT is refused; writing through the page cache", writer->options.name);
+}
+
+static void choose_way(struct file_writer *writer)
+{
+	if (!writer->regular || writer->options.way == FILE_WRITER_CACHED)
+		return;
+	writer->direct = writer->options.way == FILE_WRITER_DIRECT || (!writer->appends && direct_pays(writer->fd));
+	if (writer->direct && set_direct(writer, true) < 0)
+		refuse_direct(writer);
+	set_direct(writer, false);
+}
+
+/* Somebody else may have moved the descriptor, written, or cut the file. Not so while it is we who have left the offset behind. */
+static void learn_position(struct file_writer *writer)
+{
+	off_t position;
+
+	if (!writer->regular || writer->behind)
+		return;
+	position = lseek(writer->fd, 0, writer->appends ? SEEK_END : SEEK_CUR);
+	if (position >= 0)
+		writer->position = position;
+}
+
+int file_writer_open(struct file_writer *writer, int fd, const struct file_writer_options *options, struct netring_error *error)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat status;
+
+	*writer = (struct file_writer){ .options = *options, .fd = fd, .status_fd = -1, .chunk_size = options->buffer_size / 2 };
+	if (flags < 0 || fstat(fd, &status) < 0)
+		return error_errno(error, errno, "%s", options->name);
+	writer->regular = S_ISREG(status.st_mode);
+	writer->appends = flags & O_APPEND;
+	if (writer->chunk_size > SMALL_CHUNK || !writer->regular)
+		writer->chunk_size = SMALL_CHUNK;
+	choose_way(writer);
+	writer->memory = pages_allocate(writer->chunk_size);
+	if (!writer->memory)
+		return error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
+	if (writer->regular)
+		writer->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	learn_position(writer);
+	return 0;
+}
+
+static void free_memory(struct file_writer *writer)
+{
+	pages_free(writer->memory, writer->large ? 2 * writer->chunk_size : writer->chunk_size);
+	writer->memory = NULL;
+}
+
+/* Two chunks instead of one. If there is no memory for them, things stay as they are. */
+static void grow(struct file_writer *writer)
+{
+	size_t size = writer->options.buffer_size;
+	uint8_t *memory = pages_allocate(size);
+
+	if (!memory)
+		return;
+	madvise(memory, size, MADV_HUGEPAGE);
+	free_memory(writer);
+	writer->memory = memory;
+	writer->chunk_size = size / 2;
+	writer->large = true;
+}
+
+/* The status file is read late, when the program has made its sandbox; reading and closing is what every sandbox allows. */
+static bool is_sandboxed(struct file_writer *writer)
+{
+	char status[4096];
+	const char *line = NULL;
+	ssize_t size;
+
+	if (writer->status_fd < 0)
+		return true;
+	size = read(writer->status_fd, status, sizeof(status) - 1);
+	close(writer->status_fd);
+	writer->status_fd = -1;
+	if (size > 0) {
+		status[size] = '\0';
+		line = strstr(status, "\nSeccomp:\t");
+	}
+	return !line || line[strlen("\nSeccomp:\t")] != '0';
+}
+
+/* The ring, made when it is needed first. NULL: there can be none. */
+static struct write_ring *ring_of(struct file_writer *writer)
+{
+	struct netring_error error;
+
+	if (writer->ring || writer->ring_refused)
+		return writer->ring;
+	if (is_sandboxed(writer))
+		error_set(&error, EPERM, "a seccomp filter could forbid io_uring");
+	else if (write_ring_open(&writer->ring, &error) == 0)
+		return writer->ring;
+	writer->ring_refused = true;
+	log_write(writer->options.log, LOG_INFO, "%s: %s; the program waits for each write", writer->options.name, error.text);
+	return NULL;
+}
+
+static int fail(struct file_writer *writer, int err, const struct file_writer_loss *piece)
+{
+	writer->failure = err;
+	writer->loss = *piece;
+	writer->loss.written = (size_t)(writer->position - piece->position);
+	return err;
+}
+
+/* A direct write of size bytes has taken so long. */
+static void note_speed(struct file_writer *writer, size_t size, uint64_t us)
+{
+	if (writer->options.way != FILE_WRITER_AUTO || size / (us + 1) >= SLOW_DISK) {
+		writer->slow = 0;
+		return;
+	}
+	if (++writer->slow < SLOW_WRITES)
+		return;
+	writer->direct = false;
+	log_write(writer->options.log, LOG_INFO, "%s: the disk is slower than the page cache, which is used from here on", writer->options.name);
+}
+
+/* What the file system answers, and not what the disk does, says that O_DIRECT is not for this file. */
+static bool is_refusal(int err)
+{
+	return err == -EINVAL || err == -EOPNOTSUPP;
+}
+
+/* Writes at fd's offset until all is there, and says how many bytes are. */
+static int write_all(struct file_writer *writer, const uint8_t *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(writer->fd, data, size);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return written < 0 ? -errno : -ENOSPC;
+		writer->position += written;
+		data += written;
+		size -= (size_t)written;
+	}
+	return 0;
+}
+
+/* fd's offset is where the next byte belongs. */
+static int catch_up(struct file_writer *writer)
+{
+	if (writer->behind && lseek(writer->fd, writer->position, SEEK_SET) < 0)
+		return -errno;
+	writer->behind = false;
+	return 0;
+}
+
+static int write_through_cache(struct file_writer *writer, const uint8_t *data, size_t size)
+{
+	int ret = set_direct(writer, false);
+
+	if (ret == 0)
+		ret = catch_up(writer);
+	return ret < 0 ? ret : write_all(writer, data, size);
+}
+
+/* Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. */
+static int write_around_cache(struct file_writer *writer, const uint8_t *data, size_t size)
+{
+	off_t began_at = writer->position;
+	uint64_t began_us = now_us();
+	int ret = set_direct(writer, true);
+
+	if (ret == 0)
+		ret = catch_up(writer);
+	if (ret == 0)
+		ret = write_all(writer, data, size);
+	if (ret == 0) {
+		note_speed(writer, size, now_us() - began_us);
+		return 0;
+	}
+	if (is_refusal(ret))
+		refuse_direct(writer);
+	data += writer->position - began_at;
+	return write_through_cache(writer, data, size - (size_t)(writer->position - began_at));
+}
+
+/* Waits for the write in flight, and writes what it has left out. */
+static int land(struct file_writer *writer)
+{
+	struct file_writer_loss piece = writer->flight;
+	size_t size = writer->in_flight, done;
+	bool is_late;
+	ssize_t written;
+	int ret;
+
+	if (size == 0)
+		return writer->failure;
+	is_late = !write_ring_is_done(writer->ring);
+	written = write_ring_wait(writer->ring);
+	writer->in_flight = 0;
+	writer->behind = true;
+	if (written > 0)
+		writer->position += written;
+	else if (writer->direct_is_on && is_refusal((int)written))
+		refuse_direct(writer);
+	if (written == (ssize_t)size) {
+		if (writer->direct_is_on && is_late)
+			note_speed(writer, size, now_us() - writer->flight_began_us);
+		return 0;
+	}
+	done = (size_t)(writer->position - piece.position);
+	ret = write_through_cache(writer, piece.data + done, piece.size - done);
+	return ret < 0 ? fail(writer, ret, &piece) : 0;
+}
+
+/* Gives the last bytes of a chunk to the kernel, all but its head, and goes on with the other chunk. False if that could not be. */
+static bool take_off(struct file_writer *writer, const struct file_writer_loss *piece, size_t head, bool direct)
+{
+	struct write_ring *ring = writer->large ? ring_of(writer) : NULL;
+
+	if (!ring || set_direct(writer, direct) < 0)
+		return false;
+	writer->flight_began_us = now_us();
+	if (write_ring_submit(ring, writer->fd, piece->data + head, piece->size - head, writer->position) < 0) {
+		write_ring_close(ring);
+		writer->ring = NULL;
+		writer->ring_refused = true;
+		return false;
+	}
+	writer->flight = *piece;
+	writer->in_flight = piece->size - head;
+	writer->filling ^= 1;
+	return true;
+}
+
+/* A write that begins below the limit of the process and ends above it is for write(2), which sends the signal that belongs to it. */
+static bool is_within_limit(const struct file_writer *writer, size_t size)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	return (uint64_t)writer->position + size <= limit.rlim_cur;
+}
+
+/* All that is not small. *piece is what put was given; its whole blocks may be left in flight. */
+static int write_large(struct file_writer *writer, const struct file_writer_loss *piece, enum file_writer_when when)
+{
+	size_t head = (size_t)-writer->position & (BLOCK - 1), tail = (piece->size - head) & (BLOCK - 1), whole = piece->size - head - tail;
+	bool direct = writer->direct && ((uintptr_t)piece->data + head) % BLOCK == 0;
+	int ret;
+
+	if (!is_within_limit(writer, piece->size))
+		return write_through_cache(writer, piece->data, piece->size);
+	if (!direct)
+		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false) ? 0 : write_through_cache(writer, piece->data, piece->size);
+	ret = head ? write_through_cache(writer, piece->data, head) : 0;
+	if (ret < 0 || (when == FILE_WRITER_SOON && tail == 0 && take_off(writer, piece, head, true)))
+		return ret;
+	ret = write_around_cache(writer, piece->data + head, whole);
+	return ret < 0 || tail == 0 ? ret : write_through_cache(writer, piece->data + head + whole, tail);
+}
+
+int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size, enum file_writer_when when)
+{
+	struct file_writer_loss piece = { .data = data, .size = size };
+	int ret = land(writer);
+
+	if (ret < 0)
+		return ret;
+	if (size >= DIRECT_MIN)
+		learn_position(writer);
+	piece.position = writer->position;
+	if (size >= DIRECT_MIN && writer->regular)
+		ret = write_large(writer, &piece, when);
+	else
+		ret = write_through_cache(writer, data, size);
+	if (ret < 0)
+		return fail(writer, ret, &piece);
+	if (when == FILE_WRITER_SOON && writer->regular && !writer->large)
+		grow(writer);
+	return 0;
+}
+
+int file_writer_settle(struct file_writer *writer)
+{
+	int ret = land(writer);
+
+	set_direct(writer, false);
+	if (catch_up(writer) < 0 && ret == 0)
+		ret = -errno;
+	return ret;
+}
+
+void file_writer_room(const struct file_writer *writer, uint8_t **start, uint8_t **end)
+{
+	uint8_t *chunk = writer->memory + writer->filling * writer->chunk_size;
+
+	*start = chunk + (writer->regular ? behind_block(file_writer_tell(writer)) : 0);
+	*end = chunk + writer->chunk_size;
+}
+
+bool file_writer_owns(const struct file_writer *writer, const void *memory)
+{
+	size_t size = writer->large ? 2 * writer->chunk_size : writer->chunk_size;
+
+	return (uintptr_t)memory - (uintptr_t)writer->memory < size;
+}
+
+off_t file_writer_tell(const struct file_writer *writer)
+{
+	return writer->position + (off_t)writer->in_flight;
+}
+
+void file_writer_moved(struct file_writer *writer)
+{
+	learn_position(writer);
+}
+
+void file_writer_trim(struct file_writer *writer, off_t end)
+{
+	struct stat status;
+
+	if (!writer->regular || fstat(writer->fd, &status) < 0 || status.st_size != writer->position || end > status.st_size)
+		return;
+	if (ftruncate(writer->fd, end) < 0)
+		return;
+	writer->position = end;
+	writer->behind = true;
+	catch_up(writer);
+}
+
+void file_writer_forked(struct file_writer *writer)
+{
+	writer->behind |= writer->in_flight > 0;
+	writer->position += (off_t)writer->in_flight;
+	writer->in_flight = 0;
+	write_ring_close(writer->ring);
+	writer->ring = NULL;
+	if (writer->status_fd >= 0)
+		close(writer->status_fd);
+	writer->status_fd = writer->ring_refused ? -1 : open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+}
+
+int file_writer_close(struct file_writer *writer)
+{
+	int ret = land(writer);
+
+	set_direct(writer, false);
+	catch_up(writer);
+	if (close(writer->fd) < 0 && ret == 0)
+		ret = writer->failure = -errno;
+	write_ring_close(writer->ring);
+	if (writer->status_fd >= 0)
+		close(writer->status_fd);
+	free_memory(writer);
+	writer->fd = writer->status_fd = -1;
+	writer->ring = NULL;
+	return ret;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* io_uring for one write at a time. One thread at a time may use a ring; which one may change. */
+#include "write-ring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+
+struct write_ring {
+	struct io_uring uring;
+};
+
+int write_ring_open(struct write_ring **ring, struct netring_error *error)
+{
+	struct write_ring *fresh = calloc(1, sizeof(*fresh));
+	int ret;
+
+	if (!fresh)
+		return error_errno(error, ENOMEM, "cannot allocate a ring for writing");
+	ret = io_uring_queue_init(2, &fresh->uring, 0);
+	if (ret < 0) {
+		free(fresh);
+		return error_errno(error, -ret, "io_uring");
+	}
+	*ring = fresh;
+	return 0;
+}
+
+void write_ring_close(struct write_ring *ring)
+{
+	if (!ring)
+		return;
+	io_uring_queue_exit(&ring->uring);
+	free(ring);
+}
+
+int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t size, off_t offset)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+	int ret;
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_write(sqe, fd, data, (unsigned)size, (__u64)offset);
+	do
+		ret = io_uring_submit(&ring->uring);
+	while (ret == -EINTR);
+	return ret < 0 ? ret : 0;
+}
+
+bool write_ring_is_done(const struct write_ring *ring)
+{
+	return io_uring_cq_ready(&ring->uring) > 0;
+}
+
+ssize_t write_ring_wait(struct write_ring *ring)
+{
+	struct io_uring_cqe *cqe;
+	ssize_t result;
+	int ret;
+
+	do
+		ret = io_uring_wait_cqe(&ring->uring, &cqe);
+	while (ret == -EINTR || ret == -EAGAIN);
+	if (ret < 0)
+		return ret;
+	result = cqe->res;
+	io_uring_cqe_seen(&ring->uring, cqe);
+	return result;
+}

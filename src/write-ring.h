@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One write at a time that the kernel does while the caller goes on: io_uring(7), through liburing.
+ *
+ * No thread of the process takes part; the kernel may use one of its own. A ring belongs to the process that opened it: behind fork the child must
+ * close its copy and open another. Not under a seccomp filter, where the system calls behind it could end the process: the caller looks first.
+ */
+#ifndef NETRING_WRITE_RING_H
+#define NETRING_WRITE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+struct write_ring;
+
+/* Fails with -EPERM where the system forbids it (kernel.io_uring_disabled, a container), -ENOSYS, -ENOMEM. */
+int write_ring_open(struct write_ring **ring, struct netring_error *error);
+
+/* Accepts NULL. Nothing may be in flight, unless this is a child's copy. */
+void write_ring_close(struct write_ring *ring);
+
+/* Begins to write size bytes (below 2 GiB) of data at that offset of the file; data must stay until write_ring_wait has returned. */
+int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t size, off_t offset);
+
+/* True if the write has ended: write_ring_wait will not sleep. */
+bool write_ring_is_done(const struct write_ring *ring);
+
+/* Sleeps until the write has ended. Returns what write(2) would: the bytes written, maybe fewer than asked for, or -errno. */
+ssize_t write_ring_wait(struct write_ring *ring);
+
+#endif
