@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The file writer: whatever is handed over in whatever pieces is in the file, in order, and at every moment the file is a prefix of it; on a disk, in
+ * memory, in a pipe; with io_uring and O_DIRECT and without; when the kernel writes less than asked for, and when it refuses.
+ *
+ * Calls of write, fcntl and liburing in the writer go through the wrappers below.
+ */
+#define _GNU_SOURCE 1
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "file-writer.h"
+#include "test-random.h"
+
+#define BUFFER ((size_t)512 << 10)
+#define CHUNK (BUFFER / 2)
+#define FILE_MAX ((size_t)24 << 20)
+
+static struct {
+	int write_errno;		/* that write fails with, */
+	size_t write_left;		/* once this many bytes are written */
+	bool refuse_direct;		/* by fcntl */
+	bool refuse_direct_writes;	/* by write */
+	int ring_errno;			/* io_uring_queue_init */
+	int flight_result;		/* what a write in flight comes to, if not 0: -errno, or at most so many bytes */
+	unsigned flights;
+} kernel;
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __real_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags);
+int __wrap_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags);
+int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
+int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+
+static bool goes_around_cache(int fd)
+{
+	return __real_fcntl(fd, F_GETFL) & O_DIRECT;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+	ssize_t written;
+
+	if (fd <= STDERR_FILENO || (!kernel.write_errno && !kernel.refuse_direct_writes))
+		return __real_write(fd, data, size);
+	if (kernel.refuse_direct_writes && goes_around_cache(fd)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (kernel.write_errno && size > kernel.write_left)
+		size = goes_around_cache(fd) ? kernel.write_left & ~(size_t)4095 : kernel.write_left;
+	if (size == 0) {
+		errno = kernel.write_errno;
+		return -1;
+	}
+	written = __real_write(fd, data, size);
+	if (written > 0)
+		kernel.write_left -= (size_t)written;
+	return written;
+}
+
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	long argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, long);
+	va_end(arguments);
+	if (kernel.refuse_direct && command == F_SETFL && argument & O_DIRECT) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_fcntl(fd, command, argument);
+}
+
+int __wrap_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
+{
+	return kernel.ring_errno ? -kernel.ring_errno : __real_io_uring_queue_init(entries, ring, flags);
+}
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = &ring->sq.sqes[(ring->sq.sqe_tail - 1) & *ring->sq.kring_mask];
+
+	if (kernel.flight_result > 0 && sqe->len > (unsigned)kernel.flight_result)
+		sqe->len = (unsigned)kernel.flight_result;
+	else if (kernel.flight_result < 0)
+		sqe->opcode = IORING_OP_NOP;
+	kernel.flights++;
+	return __real_io_uring_submit(ring);
+}
+
+int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask)
+{
+	int ret = __real___io_uring_get_cqe(ring, cqe, submit, wait, mask);
+
+	if (ret == 0 && kernel.flight_result < 0)
+		(*cqe)->res = kernel.flight_result;
+	return ret;
+}
+
+/* What was handed over, and where it should be. */
+static uint8_t *model, *content;
+static size_t handed_over;
+static char path[64];
+static struct log quiet = { LOG_OFF, -1 };
+static struct file_writer writer;
+static struct netring_error error;
+static struct random numbers;
+
+static struct file_writer_options options(enum file_writer_way way, size_t buffer_size)
+{
+	return (struct file_writer_options){ .way = way, .buffer_size = buffer_size, .name = path, .log = &quiet };
+}
+
+static void open_file(const char *folder, int flags, enum file_writer_way way, size_t buffer_size)
+{
+	struct file_writer_options chosen = options(way, buffer_size);
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/test-file-writer.%d", folder, getpid());
+	fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(file_writer_open(&writer, fd, &chosen, &error), 0);
+}
+
+static void setup(void)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	handed_over = 0;
+	numbers.state = 1;
+	path[0] = '\0';
+}
+
+static void teardown(void)
+{
+	if (path[0])
+		unlink(path);
+}
+
+static size_t read_back(void)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t size = read(fd, content, FILE_MAX);
+
+	ck_assert_int_ge(size, 0);
+	close(fd);
+	return (size_t)size;
+}
+
+/* The file is a prefix of what was handed over, at least so long. */
+static void check_prefix(size_t least)
+{
+	size_t size = read_back();
+
+	ck_assert_msg(size >= least && size <= handed_over, "%zu bytes in the file, %zu handed over", size, handed_over);
+	ck_assert_msg(memcmp(content, model, size) == 0, "the first %zu bytes differ", size);
+}
+
+/* Fills the room with the next bytes of the model, from the front, and hands over so many; all of it may stay in flight. */
+static int hand_over(size_t size)
+{
+	uint8_t *start, *end;
+	size_t room;
+
+	file_writer_room(&writer, &start, &end);
+	room = (size_t)(end - start);
+	ck_assert_uint_gt(room, 0);
+	if (size >= room)
+		size = room;
+	memcpy(start, model + handed_over, size);
+	handed_over += size;
+	return file_writer_put(&writer, start, size, size == room ? FILE_WRITER_SOON : FILE_WRITER_NOW);
+}
+
+static int hand_over_foreign(size_t size)
+{
+	handed_over += size;
+	return file_writer_put(&writer, model + handed_over - size, size, FILE_WRITER_NOW);
+}
+
+static void check_settled(void)
+{
+	ck_assert_int_eq(file_writer_settle(&writer), 0);
+	ck_assert_int_eq(lseek(writer.fd, 0, SEEK_CUR), (off_t)handed_over);
+	ck_assert_int_eq(__real_fcntl(writer.fd, F_GETFL) & O_DIRECT, 0);
+	check_prefix(handed_over);
+}
+
+/* Whole chunks mostly, as under load, and everything else now and then. */
+static void hand_over_much(size_t total)
+{
+	while (handed_over < total) {
+		unsigned choice = random_next(&numbers) % 16;
+		int ret;
+
+		if (choice < 10)
+			ret = hand_over(SIZE_MAX);
+		else if (choice < 12)
+			ret = hand_over(1 + random_next(&numbers) % 3000);
+		else if (choice < 14)
+			ret = hand_over(1 + random_next(&numbers) % CHUNK);
+		else
+			ret = hand_over_foreign(1 + random_next(&numbers) % (3 * CHUNK));
+		ck_assert_int_eq(ret, 0);
+		ck_assert_int_eq(file_writer_tell(&writer), (off_t)handed_over);
+		if (random_next(&numbers) % 8 == 0)
+			check_prefix(0);
+		if (random_next(&numbers) % 16 == 0)
+			check_settled();
+	}
+}
+
+static void close_and_check(void)
+{
+	ck_assert_int_eq(file_writer_close(&writer), 0);
+	check_prefix(handed_over);
+	unlink(path);
+}
+
+static const char *const folders[] = { ".", "/dev/shm" };
+static const enum file_writer_way ways[] = { FILE_WRITER_AUTO, FILE_WRITER_DIRECT, FILE_WRITER_CACHED };
+static const size_t buffers[] = { (size_t)64 << 10, (size_t)192 << 10, BUFFER };
+
+START_TEST(test_any_pieces)
+{
+	const char *folder = folders[_i & 1];
+	enum file_writer_way way = ways[_i / 2 % 3];
+	size_t buffer = buffers[_i / 6 % 3];
+
+	numbers.state = (uint64_t)_i + 1;
+	open_file(folder, O_TRUNC, way, buffer);
+	hand_over_much(FILE_MAX / 2);
+	close_and_check();
+	/* With the smallest buffer, a chunk never is large enough to be worth it. */
+	ck_assert_msg(buffer == buffers[0] || kernel.flights > 0, "nothing was ever in flight");
+}
+END_TEST
+
+START_TEST(test_file_with_something_in_it)
+{
+	static const char before[] = "something";
+	int flags = _i & 1 ? O_APPEND : 0;
+
+	open_file(".", O_TRUNC, FILE_WRITER_AUTO, BUFFER);
+	file_writer_close(&writer);
+	memcpy(model, before, sizeof(before));
+	{
+		struct file_writer_options chosen = options(ways[_i / 2], BUFFER);
+		int fd = open(path, O_RDWR | flags);
+
+		ck_assert_int_eq(__real_write(fd, before, sizeof(before)), sizeof(before));
+		if (flags)
+			lseek(fd, 0, SEEK_SET);
+		ck_assert_int_eq(file_writer_open(&writer, fd, &chosen, &error), 0);
+	}
+	handed_over = sizeof(before);
+	ck_assert_int_eq(file_writer_tell(&writer), sizeof(before));
+	hand_over_much(FILE_MAX / 4);
+	close_and_check();
+}
+END_TEST
+
+START_TEST(test_pipe)
+{
+	struct file_writer_options chosen = options(ways[_i], BUFFER);
+	size_t size = 0;
+	ssize_t n;
+	int ends[2];
+	pid_t child;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		close(ends[0]);
+		file_writer_open(&writer, ends[1], &chosen, &error);
+		while (handed_over < FILE_MAX / 8)
+			if (hand_over(random_next(&numbers) % 3 ? SIZE_MAX : 100) < 0)
+				_exit(1);
+		_exit(file_writer_close(&writer) == 0 && kernel.flights == 0 ? 0 : 1);
+	}
+	close(ends[1]);
+	while ((n = read(ends[0], content + size, FILE_MAX - size)) > 0)
+		size += (size_t)n;
+	close(ends[0]);
+	ck_assert_int_eq(waitpid(child, &ends[0], 0), child);
+	ck_assert_int_eq(ends[0], 0);
+	ck_assert_uint_ge(size, FILE_MAX / 8);
+	ck_assert_int_eq(memcmp(content, model, size), 0);
+}
+END_TEST
+
+/* Whatever becomes of a write in flight, what it has left out is written. */
+START_TEST(test_flights_that_end_early)
+{
+	static const int results[] = { -EINVAL, -ECANCELED, -EIO, -ENOSPC, 1, 4096, 5000, (int)CHUNK - 1 };
+
+	kernel.flight_result = results[_i / 2];
+	open_file(".", O_TRUNC, _i & 1 ? FILE_WRITER_DIRECT : FILE_WRITER_CACHED, BUFFER);
+	hand_over_much(FILE_MAX / 4);
+	close_and_check();
+	ck_assert_uint_gt(kernel.flights, 0);
+}
+END_TEST
+
+START_TEST(test_without_ring_or_direct)
+{
+	kernel.ring_errno = _i & 1 ? EPERM : 0;
+	kernel.refuse_direct = _i & 2;
+	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
+	ck_assert_int_eq(writer.direct, !kernel.refuse_direct);
+	hand_over_much(FILE_MAX / 4);
+	ck_assert(_i & 1 ? kernel.flights == 0 : kernel.flights > 0);
+	close_and_check();
+}
+END_TEST
+
+/* Refused only when it is used: some file systems allow the flag and not the write. */
+START_TEST(test_direct_refused_late)
+{
+	kernel.ring_errno = EPERM;
+	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
+	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	ck_assert(writer.direct && writer.direct_is_on);
+	kernel.refuse_direct_writes = true;
+	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	ck_assert(!writer.direct);
+	hand_over_much(FILE_MAX / 4);
+	close_and_check();
+}
+END_TEST
+
+/* The file ends with the last byte that could be written, the loss says which that is, and nothing more is taken. */
+START_TEST(test_full_disk)
+{
+	size_t room = (size_t)_i * 77777, piece_begins;
+	int ret;
+
+	open_file(folders[_i & 1], O_TRUNC, ways[_i % 3], BUFFER);
+	kernel.ring_errno = _i & 4 ? EPERM : 0;
+	kernel.flight_result = -ENOSPC;
+	kernel.write_errno = ENOSPC;
+	kernel.write_left = room;
+	do
+		ret = hand_over(_i & 8 ? 70000 : SIZE_MAX);
+	while (ret == 0 && handed_over < FILE_MAX / 2);
+	ck_assert_int_eq(ret, -ENOSPC);
+	ck_assert_int_eq(writer.failure, -ENOSPC);
+	ck_assert_uint_eq(read_back(), room);
+	ck_assert_int_eq(memcmp(content, model, room), 0);
+	piece_begins = (size_t)writer.loss.position;
+	ck_assert_uint_eq(piece_begins + writer.loss.written, room);
+	ck_assert_int_eq(memcmp(writer.loss.data, model + piece_begins, writer.loss.size), 0);
+	kernel.write_errno = 0;
+	ck_assert_int_eq(hand_over(100), -ENOSPC);
+	ck_assert_int_eq(file_writer_settle(&writer), -ENOSPC);
+	ck_assert_uint_eq(read_back(), room);
+	file_writer_trim(&writer, (off_t)room / 2);
+	ck_assert_uint_eq(read_back(), room / 2);
+	ck_assert_int_eq(file_writer_close(&writer), -ENOSPC);
+}
+END_TEST
+
+START_TEST(test_file_of_somebody_else_is_not_trimmed)
+{
+	open_file(".", O_TRUNC, FILE_WRITER_AUTO, BUFFER);
+	ck_assert_int_eq(hand_over(1000), 0);
+	ck_assert_int_eq(truncate(path, 2000), 0);
+	file_writer_trim(&writer, 500);
+	ck_assert_uint_eq(read_back(), 2000);
+	file_writer_close(&writer);
+}
+END_TEST
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+	(void)number;
+	signals++;
+}
+
+/* write(2) writes up to the limit, and only then fails, with a signal. */
+START_TEST(test_limit_of_file_size)
+{
+	struct rlimit before, limit;
+	int ret;
+
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = before;
+	limit.rlim_cur = 1234567;
+	signals = 0;
+	signal(SIGXFSZ, count_signal);
+	open_file(folders[_i & 1], O_TRUNC, ways[_i % 3], BUFFER);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	do
+		ret = hand_over(SIZE_MAX);
+	while (ret == 0);
+	setrlimit(RLIMIT_FSIZE, &before);
+	signal(SIGXFSZ, SIG_DFL);
+	ck_assert_int_eq(ret, -EFBIG);
+	ck_assert_int_eq(signals, 1);
+	ck_assert_uint_eq(read_back(), limit.rlim_cur);
+	ck_assert_int_eq(memcmp(content, model, limit.rlim_cur), 0);
+	ck_assert_int_eq(file_writer_close(&writer), -EFBIG);
+}
+END_TEST
+
+/* The other process writes on where this one has stopped, and this one goes on behind that. */
+START_TEST(test_child_writes_on)
+{
+	size_t here, there;
+	int status;
+	pid_t child;
+
+	open_file(".", O_TRUNC, ways[_i], BUFFER);
+	hand_over_much(FILE_MAX / 8);
+	check_settled();
+	here = handed_over;
+	child = fork();
+	if (child == 0) {
+		file_writer_forked(&writer);
+		hand_over_much(here + FILE_MAX / 8);
+		status = file_writer_settle(&writer) < 0 || writer.ring == NULL;
+		_exit(status);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	there = (size_t)lseek(writer.fd, 0, SEEK_CUR);
+	ck_assert_uint_gt(there, here);
+	handed_over = there;
+	file_writer_moved(&writer);
+	check_settled();
+	hand_over_much(there + FILE_MAX / 8);
+	close_and_check();
+}
+END_TEST
+
+START_TEST(test_memory)
+{
+	uint8_t *start, *end;
+
+	open_file(".", O_TRUNC, FILE_WRITER_AUTO, BUFFER);
+	file_writer_room(&writer, &start, &end);
+	ck_assert_int_eq(end - start, 64 << 10);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	file_writer_room(&writer, &start, &end);
+	ck_assert_uint_eq((size_t)(end - start), CHUNK);
+	ck_assert(file_writer_owns(&writer, start) && file_writer_owns(&writer, end - 1));
+	ck_assert(!file_writer_owns(&writer, model) && !file_writer_owns(&writer, NULL));
+	close_and_check();
+}
+END_TEST
+
+static Suite *file_writer_suite(void)
+{
+	Suite *suite = suite_create("file-writer");
+	TCase *cases = tcase_create("file-writer");
+
+	tcase_set_timeout(cases, 60);
+	tcase_add_checked_fixture(cases, setup, teardown);
+	tcase_add_loop_test(cases, test_any_pieces, 0, 18);
+	tcase_add_loop_test(cases, test_file_with_something_in_it, 0, 6);
+	tcase_add_loop_test(cases, test_pipe, 0, 3);
+	tcase_add_loop_test(cases, test_flights_that_end_early, 0, 16);
+	tcase_add_loop_test(cases, test_without_ring_or_direct, 0, 4);
+	tcase_add_test(cases, test_direct_refused_late);
+	tcase_add_loop_test(cases, test_full_disk, 0, 24);
+	tcase_add_test(cases, test_file_of_somebody_else_is_not_trimmed);
+	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 6);
+	tcase_add_loop_test(cases, test_child_writes_on, 0, 3);
+	tcase_add_test(cases, test_memory);
+	suite_add_tcase(suite, cases);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(file_writer_suite());
+	int failed;
+
+	model = malloc(FILE_MAX);
+	content = malloc(FILE_MAX);
+	for (size_t i = 0; i < FILE_MAX; i += sizeof(uint32_t)) {
+		uint32_t word = (uint32_t)i * 2654435761U;
+
+		memcpy(model + i, &word, sizeof(word));
+	}
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	free(model);
+	free(content);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
