@@ -158,7 +158,7 @@ static ssize_t cookie_write(void *cookie, const char *data, size_t size)
 {
 	struct dumper *dumper = cookie;
 	struct file_writer *writer = &dumper->writer;
-	bool dumping = dump_thread.busy == dumper->file;
+	bool dumping = dump_thread.busy == dumper->file && dump_thread.packet;
 	bool is_chunk = file_writer_owns(writer, data) && data + size == dumper->file->_IO_buf_end;
 	off_t position = file_writer_tell(writer);
 	int cancel_state, ret;
@@ -239,7 +239,19 @@ static int cookie_close(void *cookie)
 	return ret < 0 ? -1 : 0;
 }
 
-/* Flushing by itself. */
+/* Flushing. */
+
+/* Not again, while it is under way, by a signal handler: it would take away what the first is waiting for. */
+static int flush_stream(FILE *file)
+{
+	FILE *busy = dump_thread.busy;
+	int ret;
+
+	dump_thread.busy = file;
+	ret = fflush(file);
+	dump_thread.busy = busy;
+	return ret;
+}
 
 static bool try_flush(struct dumper *dumper)
 {
@@ -250,7 +262,7 @@ static bool try_flush(struct dumper *dumper)
 	if (ftrylockfile(file) != 0)
 		return false;
 	if (file->_IO_write_ptr > file->_IO_write_base)
-		fflush_unlocked(file);
+		flush_stream(file);
 	funlockfile(file);
 	return true;
 }
@@ -514,8 +526,8 @@ void pcap_dump(u_char *dumper, const struct pcap_pkthdr *header, const u_char *d
 	if (unlikely(dump_thread.last != file))
 		remember_stream(file);
 	if (unlikely(dump_thread.flush_wanted)) {
+		flush_stream(file);
 		dump_thread.flush_wanted = false;
-		fflush(file);
 	}
 }
 
@@ -528,7 +540,7 @@ int pcap_dump_flush(pcap_dumper_t *dumper)
 		dump_thread.flush_wanted = true;
 		return 0;
 	}
-	return fflush(file) == EOF || ferror(file) ? PCAP_ERROR : 0;
+	return flush_stream(file) == EOF || ferror(file) ? PCAP_ERROR : 0;
 }
 
 void pcap_dump_close(pcap_dumper_t *dumper)
