@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pages.h"
+#include "savefile-input.h"
 
 int handle_fail(pcap_t *p, const char *format, ...)
 {
@@ -65,6 +66,7 @@ void handle_free(pcap_t *p)
 	interfaces_close(p);
 	inner_close_handle(p->inner, p->inner_eventfd);
 	free(p->list);
+	savefile_input_free(p->read_buffer);
 	free(p->device);
 	if (p->reads == 0) {
 		handle_give_up_memory(p);

@@ -74,6 +74,8 @@ struct pcap {
 	struct request request;
 	bool spent;			/* activate failed: inner cannot be used for another try */
 
+	void *read_buffer;		/* stdio's, for a savefile; NULL: it has its own */
+
 	/* Engine handles only. */
 	struct netring *capture;
 	struct log log;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading savefiles, and dead handles: libpcap's, in a handle of ours. */
+#include <string.h>
+#include <sys/stat.h>
+
 #include "handle.h"
+#include "savefile-input.h"
 
 pcap_t *pcap_open_dead(int linktype, int snaplen)
 {
@@ -16,16 +20,47 @@ pcap_t *pcap_open_dead_with_tstamp_precision(int linktype, int snaplen, u_int pr
 	return handle_wrap(inner_pcap_open_dead_with_tstamp_precision(linktype, snaplen, precision), ignored);
 }
 
-pcap_t *pcap_open_offline(const char *path, char *errbuf)
+/* A pipe under that name, opened; NULL: it is something else, or libpcap is to say what is wrong with it. */
+static FILE *open_pipe(const char *path)
 {
-	inner_stdio_refresh();
-	return handle_wrap(inner_pcap_open_offline(path, errbuf), errbuf);
+	struct stat status;
+	FILE *file, *wrapped;
+
+	if (!path)
+		return NULL;
+	if (strcmp(path, "-") == 0)
+		return stdin ? savefile_input_wrap(stdin) : NULL;
+	if (stat(path, &status) < 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+		return NULL;
+	file = fopen(path, "rb");
+	if (!file)
+		return NULL;
+	wrapped = savefile_input_wrap(file);
+	return wrapped ? wrapped : file;
 }
 
 pcap_t *pcap_open_offline_with_tstamp_precision(const char *path, u_int precision, char *errbuf)
 {
+	FILE *file = open_pipe(path);
+	struct inner *inner;
+	pcap_t *p;
+
 	inner_stdio_refresh();
-	return handle_wrap(inner_pcap_open_offline_with_tstamp_precision(path, precision, errbuf), errbuf);
+	if (file) {
+		inner = inner_pcap_fopen_offline_with_tstamp_precision(file, precision, errbuf);
+		if (!inner)
+			fclose(file);
+		return handle_wrap(inner, errbuf);
+	}
+	p = handle_wrap(inner_pcap_open_offline_with_tstamp_precision(path, precision, errbuf), errbuf);
+	if (p && strcmp(path, "-") != 0)
+		p->read_buffer = savefile_input_enlarge(inner_pcap_file(p->inner));
+	return p;
+}
+
+pcap_t *pcap_open_offline(const char *path, char *errbuf)
+{
+	return pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_MICRO, errbuf);
 }
 
 pcap_t *pcap_fopen_offline(FILE *file, char *errbuf)
