@@ -53,7 +53,8 @@ struct dumper {
 __thread struct dump_thread dump_thread;
 
 static struct dumper *dumpers;
-static pthread_mutex_t dumpers_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
+static pthread_mutex_t dumpers_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 /* Failures. */
 
@@ -326,9 +327,10 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+	/* The child's thread is not the one that has locked it. */
+	dumpers_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
 		file_writer_forked(&dumper->writer);
-	pthread_mutex_unlock(&dumpers_lock);
 }
 
 static void watch_forks(void)

@@ -53,7 +53,7 @@ pcap_t *pcap_open_offline_with_tstamp_precision(const char *path, u_int precisio
 		return handle_wrap(inner, errbuf);
 	}
 	p = handle_wrap(inner_pcap_open_offline_with_tstamp_precision(path, precision, errbuf), errbuf);
-	if (p && strcmp(path, "-") != 0)
+	if (p && inner_pcap_file(p->inner) != stdin)
 		p->read_buffer = savefile_input_enlarge(inner_pcap_file(p->inner));
 	return p;
 }

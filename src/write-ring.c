@@ -6,8 +6,11 @@
 #include <liburing.h>
 #include <stdlib.h>
 
+/* How a write has ended stays known: a signal handler may interrupt who waits for it, and wait as well. */
 struct write_ring {
 	struct io_uring uring;
+	bool waiting;
+	ssize_t result;
 };
 
 int write_ring_open(struct write_ring **ring, struct netring_error *error)
@@ -45,26 +48,32 @@ int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t 
 	do
 		ret = io_uring_submit(&ring->uring);
 	while (ret == -EINTR);
-	return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
+	ring->waiting = true;
+	return 0;
 }
 
 bool write_ring_is_done(const struct write_ring *ring)
 {
-	return io_uring_cq_ready(&ring->uring) > 0;
+	return !ring->waiting || io_uring_cq_ready(&ring->uring) > 0;
 }
 
 ssize_t write_ring_wait(struct write_ring *ring)
 {
 	struct io_uring_cqe *cqe;
-	ssize_t result;
 	int ret;
 
-	do
+	while (ring->waiting) {
 		ret = io_uring_wait_cqe(&ring->uring, &cqe);
-	while (ret == -EINTR || ret == -EAGAIN);
-	if (ret < 0)
-		return ret;
-	result = cqe->res;
-	io_uring_cqe_seen(&ring->uring, cqe);
-	return result;
+		if (ret == -EINTR || ret == -EAGAIN)
+			continue;
+		if (!ring->waiting)
+			break;
+		ring->result = ret < 0 ? ret : cqe->res;
+		ring->waiting = false;
+		if (ret == 0)
+			io_uring_cqe_seen(&ring->uring, cqe);
+	}
+	return ring->result;
 }
