@@ -298,6 +298,7 @@ START_TEST(test_fork)
 			dump_to(dumper, any_size());
 		if (_i % 3 == 1)
 			pcap_dump_close(dumper);
+		pcap_close(dead); /* for the sanitizer */
 		exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -330,6 +331,7 @@ START_TEST(test_exit_without_close)
 
 		for (int i = 0; i < 8000; i++)
 			dump_to(dumper, any_size());
+		pcap_close(dead); /* for the sanitizer */
 		exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
