@@ -284,12 +284,19 @@ void dump_flush_pending(void)
 	errno = saved_errno;
 }
 
-/* Whether a read would find packets at once. */
+/* Whether a read would find packets at once; false if that is hard to say. */
 static bool has_more(pcap_t *p)
 {
+	const struct merge *merge = &p->capture->merge;
 	struct block_cursor cursor;
-	int ret = capture_borrow(p->capture, &cursor, NULL);
+	int ret;
 
+	for (unsigned i = 0; i < merge->sources; i++)
+		if (merge->source[i].next < merge->source[i].count)
+			return true;
+	if (capture_is_merged(p->capture))
+		return false;
+	ret = capture_borrow(p->capture, &cursor, NULL);
 	return ret == -EAGAIN ? p->used < p->burst.count : ret != 0;
 }
 
