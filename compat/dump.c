@@ -51,6 +51,8 @@ struct dumper {
 };
 
 __thread struct dump_thread dump_thread;
+bool dump_by_others;
+static bool dumped_to_stdout;
 
 static struct dumper *dumpers;
 /* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
@@ -270,17 +272,18 @@ static bool try_flush(struct dumper *dumper)
 
 void dump_flush_pending(void)
 {
+	bool all = __atomic_exchange_n(&dump_by_others, false, __ATOMIC_RELAXED) || dump_thread.several;
 	int saved_errno = errno;
 
 	pthread_mutex_lock(&dumpers_lock);
 	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
-		if (dump_thread.several || dump_thread.last == dumper->file)
-			try_flush(dumper); /* another thread that is at it will flush it itself */
+		if (all || dump_thread.last == dumper->file)
+			try_flush(dumper); /* a thread that is at it now will flush it itself */
 	pthread_mutex_unlock(&dumpers_lock);
-	if (dump_thread.to_stdout)
+	if (__atomic_exchange_n(&dumped_to_stdout, false, __ATOMIC_RELAXED))
 		fflush(stdout);
 	dump_thread.last = NULL;
-	dump_thread.several = dump_thread.to_stdout = false;
+	dump_thread.several = false;
 	errno = saved_errno;
 }
 
@@ -482,10 +485,15 @@ pcap_dumper_t *pcap_dump_fopen(pcap_t *p, FILE *file)
 
 /* Dumping. */
 
-static __attribute__((noinline, cold)) void remember_stream(FILE *file)
+static __attribute__((noinline)) void remember_stream(FILE *file)
 {
+	if (file == stdout)
+		__atomic_store_n(&dumped_to_stdout, true, __ATOMIC_RELAXED);
+	if (!dump_thread.reads) {
+		__atomic_store_n(&dump_by_others, true, __ATOMIC_RELAXED);
+		return;
+	}
 	dump_thread.several |= dump_thread.last != NULL;
-	dump_thread.to_stdout |= file == stdout;
 	dump_thread.last = file;
 }
 

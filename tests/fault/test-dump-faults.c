@@ -419,6 +419,29 @@ START_TEST(test_threads)
 }
 END_TEST
 
+static void *dump_one(void *dumper)
+{
+	dump_to(dumper, 1000);
+	return NULL;
+}
+
+/* A thread dumps what another has read: whoever sleeps in a read flushes that. */
+START_TEST(test_dumping_for_a_reader)
+{
+	pcap_dumper_t *dumper = open_dumper();
+	pthread_t thread;
+
+	dump_before_sleep();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, dump_one, dumper), 0);
+		pthread_join(thread, NULL);
+		dump_before_sleep();
+		check_file("before sleep");
+	}
+	pcap_dump_close(dumper);
+}
+END_TEST
+
 /* Packets of the model that are whole within size bytes; *end is where the last one ends. */
 static unsigned whole_packets(size_t size, size_t *end)
 {
@@ -547,6 +570,7 @@ static Suite *dump_suite(void)
 	tcase_add_test(cases, test_exit_without_close);
 	tcase_add_test(cases, test_flush_in_a_signal_handler);
 	tcase_add_test(cases, test_threads);
+	tcase_add_test(cases, test_dumping_for_a_reader);
 	tcase_add_loop_test(cases, test_full_disk, 0, 80);
 	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 16);
 	tcase_add_test(cases, test_bad_settings);
