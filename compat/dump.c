@@ -287,25 +287,9 @@ void dump_flush_pending(void)
 	errno = saved_errno;
 }
 
-/* Whether a read would find packets at once; false if that is hard to say. */
-static bool has_more(pcap_t *p)
-{
-	const struct merge *merge = &p->capture->merge;
-	struct block_cursor cursor;
-	int ret;
-
-	for (unsigned i = 0; i < merge->sources; i++)
-		if (merge->source[i].next < merge->source[i].count)
-			return true;
-	if (capture_is_merged(p->capture))
-		return false;
-	ret = capture_borrow(p->capture, &cursor, NULL);
-	return ret == -EAGAIN ? p->used < p->burst.count : ret != 0;
-}
-
 void dump_flush_if_drained(pcap_t *p)
 {
-	if (!p->closed && (p->nonblock || p->fd_is_known) && !has_more(p))
+	if (!p->closed && (p->nonblock || p->fd_is_known) && !capture_is_ready(p->capture))
 		dump_flush_pending();
 }
 

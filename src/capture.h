@@ -38,6 +38,9 @@ int capture_fd(const struct netring *capture);
 /* As netring_take, but one burst's worth: -EAGAIN if the filter has taken all of it out, so that a reader may look up between bursts. */
 int capture_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error);
 
+/* True if a read would find packets now. No system call. */
+bool capture_is_ready(const struct netring *capture);
+
 /* As packet_wait, for the rings that have nothing in hand. */
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 

@@ -225,7 +225,7 @@ bool capture_is_down(const struct netring *capture)
 	return ring_that_is_down(capture) != NULL;
 }
 
-static bool is_ready(const struct netring *capture)
+bool capture_is_ready(const struct netring *capture)
 {
 	return capture_is_merged(capture) ? merge_is_ready(&capture->merge) : packet_ring_is_ready(&capture->ring[0]);
 }
@@ -235,7 +235,7 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
 	const struct packet_ring *down;
 	int ret;
 
-	if (is_ready(capture))
+	if (capture_is_ready(capture))
 		return 1;
 	ret = capture_wait(capture, timeout_ms, -1, NULL, error);
 	down = ring_that_is_down(capture); /* none, if it has just come up */
