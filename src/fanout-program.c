@@ -7,8 +7,6 @@
  */
 #include "fanout-program.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,6 +20,7 @@
 
 #include "bpf-run.h"
 #include "fanout-builtin.h"
+#include "libbpf.h"
 
 /* The verifier says it all on the last lines; a log that does not fit is an error of its own, and memory that is not written to costs nothing. */
 #define VERIFIER_LOG_SIZE (4 << 20)
@@ -180,6 +179,14 @@ static int open_cbpf(struct fanout_program *program, const char *path, struct ne
 
 /* eBPF */
 
+/* An object file while it is read. */
+struct object_file {
+	const struct libbpf *bpf;
+	struct bpf_object *object;
+	const char *path;
+	char *log; /* the verifier's */
+};
+
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	(void)level;
@@ -209,12 +216,13 @@ static const char *last_words(char *log)
 }
 
 /* The one that is called fanout, or in a section socket/fanout, else the first. */
-static struct bpf_program *choose(struct bpf_object *object)
+static struct bpf_program *choose(const struct object_file *file)
 {
-	struct bpf_program *program, *chosen = NULL;
+	const struct libbpf *bpf = file->bpf;
+	struct bpf_program *program = NULL, *chosen = NULL;
 
-	for (program = bpf_object__next_program(object, NULL); program; program = bpf_object__next_program(object, program)) {
-		if (strcmp(bpf_program__name(program), "fanout") == 0 || strcmp(bpf_program__section_name(program), "socket/fanout") == 0)
+	while ((program = bpf->bpf_object__next_program(file->object, program))) {
+		if (strcmp(bpf->bpf_program__name(program), "fanout") == 0 || strcmp(bpf->bpf_program__section_name(program), "socket/fanout") == 0)
 			return program;
 		if (!chosen)
 			chosen = program;
@@ -222,68 +230,71 @@ static struct bpf_program *choose(struct bpf_object *object)
 	return chosen;
 }
 
-static int prepare_object(struct bpf_object *object, struct bpf_program **chosen, const char *path, struct netring_error *error)
+static int prepare_object(const struct object_file *file, struct bpf_program **chosen, struct netring_error *error)
 {
-	struct bpf_program *program = choose(object), *other;
+	const struct libbpf *bpf = file->bpf;
+	struct bpf_program *program = choose(file), *other = NULL;
 	const char *type;
 
 	if (!program)
-		return error_set(error, EINVAL, "fanout program %s: there is no program in it", path);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_UNSPEC)
-		bpf_program__set_type(program, BPF_PROG_TYPE_SOCKET_FILTER);
-	if (bpf_program__type(program) != BPF_PROG_TYPE_SOCKET_FILTER) {
-		type = libbpf_bpf_prog_type_str(bpf_program__type(program));
-		return error_set(error, EINVAL, "fanout program %s: %s is of type %s; wanted is socket_filter (SEC(\"socket\"))", path,
-				 bpf_program__name(program), type ? type : "unknown");
+		return error_set(error, EINVAL, "fanout program %s: there is no program in it", file->path);
+	if (bpf->bpf_program__type(program) == BPF_PROG_TYPE_UNSPEC)
+		bpf->bpf_program__set_type(program, BPF_PROG_TYPE_SOCKET_FILTER);
+	if (bpf->bpf_program__type(program) != BPF_PROG_TYPE_SOCKET_FILTER) {
+		type = bpf->libbpf_bpf_prog_type_str(bpf->bpf_program__type(program));
+		return error_set(error, EINVAL, "fanout program %s: %s is of type %s; wanted is socket_filter (SEC(\"socket\"))", file->path,
+				 bpf->bpf_program__name(program), type ? type : "unknown");
 	}
-	for (other = bpf_object__next_program(object, NULL); other; other = bpf_object__next_program(object, other))
-		bpf_program__set_autoload(other, other == program);
+	while ((other = bpf->bpf_object__next_program(file->object, other)))
+		bpf->bpf_program__set_autoload(other, other == program);
 	*chosen = program;
 	return 0;
 }
 
-static int load_object(struct bpf_object *object, int *fd, const char *path, char *log, struct netring_error *error)
+static int load_object(const struct object_file *file, int *fd, struct netring_error *error)
 {
+	const struct libbpf *bpf = file->bpf;
 	struct bpf_program *program = NULL;
 	const char *words;
-	int ret = prepare_object(object, &program, path, error);
+	int ret = prepare_object(file, &program, error);
 
 	if (ret < 0)
 		return ret;
-	ret = bpf_object__load(object);
+	ret = bpf->bpf_object__load(file->object);
 	if (ret < 0) {
-		words = last_words(log);
+		words = last_words(file->log);
 		if (words)
-			return error_set(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: the verifier refused %s: %.300s", path,
-					 bpf_program__name(program), words);
-		return error_errno(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: loading %s failed", path, bpf_program__name(program));
+			return error_set(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: the verifier refused %s: %.300s", file->path,
+					 bpf->bpf_program__name(program), words);
+		return error_errno(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: loading %s failed", file->path,
+				   bpf->bpf_program__name(program));
 	}
-	*fd = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
+	*fd = fcntl(bpf->bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
 	if (*fd < 0)
-		return error_errno(error, errno, "fanout program %s", path);
+		return error_errno(error, errno, "fanout program %s", file->path);
 	return 0;
 }
 
-static int open_object(int *fd, const char *path, struct netring_error *error)
+static int open_object(const struct libbpf *bpf, int *fd, const char *path, struct netring_error *error)
 {
 	char *log = malloc(VERIFIER_LOG_SIZE);
 	const struct bpf_object_open_opts options = { .sz = sizeof(options), .kernel_log_buf = log, .kernel_log_size = VERIFIER_LOG_SIZE };
+	struct object_file file = { .bpf = bpf, .path = path, .log = log };
 	libbpf_print_fn_t print;
-	struct bpf_object *object;
 	int ret;
 
 	if (!log)
 		return error_errno(error, ENOMEM, "fanout program %s", path);
 	log[0] = '\0';
-	print = libbpf_set_print(print_nothing);
-	object = bpf_object__open_file(path, &options);
-	if (object)
-		ret = load_object(object, fd, path, log, error);
+	print = bpf->libbpf_set_print(print_nothing);
+	file.object = bpf->bpf_object__open_file(path, &options);
+	if (file.object)
+		ret = load_object(&file, fd, error);
 	else
 		ret = error_set(error, EINVAL, "fanout program %s: it is an ELF file, but not one with eBPF in it that libbpf %s can read", path,
-				libbpf_version_string());
-	bpf_object__close(object);
-	libbpf_set_print(print);
+				bpf->libbpf_version_string());
+	bpf->bpf_object__close(file.object);
+	bpf->libbpf_set_print(print);
 	free(log);
 	return ret;
 }
@@ -302,12 +313,12 @@ static bool is_program(int fd)
 	return strcmp(target, "anon_inode:bpf-prog") == 0;
 }
 
-static int open_pin(int *fd, const char *path, struct netring_error *error)
+static int open_pin(const struct libbpf *bpf, int *fd, const char *path, struct netring_error *error)
 {
 	struct bpf_prog_info info = { 0 };
 	uint32_t size = sizeof(info);
 	const char *type;
-	int pinned = bpf_obj_get(path);
+	int pinned = bpf->bpf_obj_get(path);
 
 	if (pinned < 0)
 		return error_errno(error, errno, "fanout program %s", path);
@@ -315,9 +326,9 @@ static int open_pin(int *fd, const char *path, struct netring_error *error)
 		close(pinned);
 		return error_set(error, EINVAL, "fanout program %s: what is pinned there is no program", path);
 	}
-	if (bpf_obj_get_info_by_fd(pinned, &info, &size) == 0 && info.type != BPF_PROG_TYPE_SOCKET_FILTER) {
+	if (bpf->bpf_obj_get_info_by_fd(pinned, &info, &size) == 0 && info.type != BPF_PROG_TYPE_SOCKET_FILTER) {
 		close(pinned);
-		type = libbpf_bpf_prog_type_str(info.type);
+		type = bpf->libbpf_bpf_prog_type_str(info.type);
 		return error_set(error, EINVAL, "fanout program %s: the pinned program is of type %s; wanted is socket_filter", path,
 				 type ? type : "unknown");
 	}
@@ -325,8 +336,8 @@ static int open_pin(int *fd, const char *path, struct netring_error *error)
 	return 0;
 }
 
-/* 1: it begins as an ELF file does. */
-static int is_elf(const char *path, struct netring_error *error)
+/* -EINVAL: it does not begin as an ELF file does. */
+static int expect_elf(const char *path, struct netring_error *error)
 {
 	char magic[4] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
@@ -335,25 +346,31 @@ static int is_elf(const char *path, struct netring_error *error)
 		return error_errno(error, errno, "fanout program %s", path);
 	if (read(fd, magic, sizeof(magic)) < 0)
 		ret = error_errno(error, errno, "fanout program %s", path);
-	else
-		ret = memcmp(magic, "\177ELF", sizeof(magic)) == 0;
+	else if (memcmp(magic, "\177ELF", sizeof(magic)) != 0)
+		ret = error_set(error, EINVAL, "fanout program %s: it is neither an ELF object file nor pinned on a BPF file system", path);
 	close(fd);
 	return ret;
 }
 
 static int open_ebpf(int *fd, const char *path, struct netring_error *error)
 {
+	const struct libbpf *bpf = NULL;
 	struct statfs system;
+	bool pinned;
 	int ret;
 
 	if (statfs(path, &system) < 0)
 		return error_errno(error, errno, "fanout program %s", path);
-	if ((uint32_t)system.f_type == BPF_FS_MAGIC)
-		return open_pin(fd, path, error);
-	ret = is_elf(path, error);
-	if (ret == 0)
-		return error_set(error, EINVAL, "fanout program %s: it is neither an ELF object file nor pinned on a BPF file system", path);
-	return ret < 0 ? ret : open_object(fd, path, error);
+	pinned = (uint32_t)system.f_type == BPF_FS_MAGIC;
+	if (!pinned) {
+		ret = expect_elf(path, error);
+		if (ret < 0)
+			return ret;
+	}
+	ret = libbpf_load(&bpf, error);
+	if (ret < 0)
+		return ret;
+	return pinned ? open_pin(bpf, fd, path, error) : open_object(bpf, fd, path, error);
 }
 
 int fanout_program_open(struct fanout_program *program, enum netring_fanout_mode mode, const char *path, struct netring_error *error)

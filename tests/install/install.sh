@@ -112,6 +112,9 @@ version=$(pkg-config --modversion netring)
 ok $? "it runs, and its version is that of netring.pc" "$output; $version"
 readelf -dW "$top/engine" | grep -q 'NEEDED.*libnetring\.so\.0'
 ok $? "it needs libnetring.so.0"
+output=$(pkg-config --print-requires --print-requires-private netring netring-pcap)
+[ -z "$output" ]
+ok $? "neither pkg-config file needs another package" "$output"
 
 # Preloaded, and by the command
 
