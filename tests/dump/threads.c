@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Dumpers and threads. */
+#include "probe.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OUT "out.pcap"
+#define THREADS 4
+#define PACKETS 5000u
+
+static pcap_dumper_t *dumpers[THREADS];
+static bool locked;
+static bool stop;
+
+static void *dump_some(void *number)
+{
+	size_t me = (size_t)number;
+
+	for (unsigned i = 0; i < PACKETS; i++) {
+		if (locked)
+			flockfile(pcap_dump_file(dumpers[me]));
+		dump_packet(dumpers[me], (unsigned)me * PACKETS + i, 60 + i % 1400);
+		if (locked)
+			funlockfile(pcap_dump_file(dumpers[me]));
+	}
+	return NULL;
+}
+
+static void run_threads(void)
+{
+	pthread_t threads[THREADS];
+
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, dump_some, (void *)i);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* Programs that share a dumper take the FILE's lock; without it stock may tear a packet's header from its data, and netring must not. */
+static void one_dumper(int lock)
+{
+	dumpers[0] = open_dump(dead_handle(), OUT);
+	for (size_t i = 1; i < THREADS; i++)
+		dumpers[i] = dumpers[0];
+	locked = lock || !on_netring();
+	run_threads();
+	pcap_dump_close(dumpers[0]);
+	say_packets("closed", OUT);
+}
+
+static void dumper_each(int unused)
+{
+	char path[] = "0";
+
+	(void)unused;
+	for (size_t i = 0; i < THREADS; i++, path[0]++)
+		dumpers[i] = open_dump(dead_handle(), path);
+	run_threads();
+	for (size_t i = 0; i < THREADS; i++) {
+		path[0] = (char)('0' + i);
+		pcap_dump_close(dumpers[i]);
+		say_file(path, path);
+	}
+}
+
+static void *flush_on(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+		if (pcap_dump_flush(dumpers[0]) != 0 || pcap_dump_ftell64(dumpers[0]) < 24)
+			return "failed";
+		usleep(200);
+	}
+	return "fine";
+}
+
+/* A thread that flushes every so often. */
+static void flusher(int unused)
+{
+	pthread_t thread;
+	void *result;
+
+	(void)unused;
+	dumpers[0] = open_dump(dead_handle(), OUT);
+	pthread_create(&thread, NULL, flush_on, NULL);
+	dump_packets(dumpers[0], 0, 40000, 700);
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(thread, &result);
+	say("flushes=%s", (const char *)result);
+	pcap_dump_close(dumpers[0]);
+	say_file("closed", OUT);
+}
+
+static void *open_and_close(void *name)
+{
+	pcap_dumper_t *dumper = open_dump(dead_handle(), name);
+
+	dump_packets(dumper, 0, 100, 1000);
+	return dumper;
+}
+
+/* Opened in one thread that ends, used in another, closed in a third: Go does that. */
+static void handed_on(int unused)
+{
+	pthread_t thread;
+	void *dumper;
+
+	(void)unused;
+	pthread_create(&thread, NULL, open_and_close, OUT);
+	pthread_join(thread, &dumper);
+	dumpers[0] = dumper;
+	pthread_create(&thread, NULL, dump_some, NULL);
+	pthread_join(thread, NULL);
+	pcap_dump_close(dumper);
+	say_file("closed", OUT);
+}
+
+const struct test_case thread_cases[] = {
+	{ "threads: one dumper, locked", one_dumper, 1, 0, NULL },
+	{ "threads: one dumper", one_dumper, 0, EVERYWHERE, NULL },
+	{ "threads: a dumper each", dumper_each, 0, EVERYWHERE, NULL },
+	{ "threads: a thread that flushes", flusher, 0, EVERYWHERE, NULL },
+	{ "threads: handed on", handed_on, 0, 0, NULL },
+	{ NULL, NULL, 0, 0, NULL },
+};
