@@ -4,6 +4,7 @@
  *
  *   numbered send INTERFACE COUNT SIZE [FIRST [PPS]]   numbers FIRST, FIRST + 1, …; without PPS as fast as it goes
  *   numbered check FILE...                             the files in this order, as one capture; "-" is standard input
+ *   numbered write FILE COUNT SIZE                     a savefile of numbers 0, 1, …
  *   numbered sandbox PROGRAM...                        runs it under a seccomp filter that kills whoever asks for an io_uring
  *
  * A frame has EtherType 0x88b5, its number in the host's byte order, and bytes that depend on the number. What a check prints, one line:
@@ -107,6 +108,27 @@ static int send_frames(const char *interface, uint64_t count, size_t size, uint3
 			wait_until_due(&start, sent, pps);
 	}
 	return 0;
+}
+
+static int write_file(const char *path, uint32_t count, uint32_t size)
+{
+	static const uint32_t header[6] = { 0xa1b2c3d4, 2 | 4 << 16, 0, 0, 262144, 1 };
+	static uint8_t frame[FRAME_MAX];
+	FILE *file = fopen(path, "w");
+
+	if (file == NULL) {
+		perror(path);
+		return 1;
+	}
+	fwrite(header, sizeof(header), 1, file);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t packet[4] = { 1700000000u + i / 1000, i % 1000 * 1000, size, size };
+
+		make_frame(frame, size, i);
+		fwrite(packet, sizeof(packet), 1, file);
+		fwrite(frame, size, 1, file);
+	}
+	return fclose(file) != 0;
 }
 
 /* ---- check ---- */
@@ -219,13 +241,17 @@ int main(int argc, char **argv)
 		return sandbox(argv + 2);
 	if (argc >= 3 && strcmp(argv[1], "check") == 0)
 		return check_files(argv + 2);
-	if (argc >= 5 && strcmp(argv[1], "send") == 0) {
+	if (argc >= 5) {
 		size_t size = strtoul(argv[4], NULL, 10);
 
-		if (size >= FRAME_MIN && size <= FRAME_MAX)
+		if (size >= FRAME_MIN && size <= FRAME_MAX && strcmp(argv[1], "write") == 0)
+			return write_file(argv[2], (uint32_t)strtoul(argv[3], NULL, 10), (uint32_t)size);
+		if (size >= FRAME_MIN && size <= FRAME_MAX && strcmp(argv[1], "send") == 0)
 			return send_frames(argv[2], strtoull(argv[3], NULL, 10), size, argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 0,
 					   argc > 6 ? strtoull(argv[6], NULL, 10) : 0);
 	}
-	fputs("usage: numbered send INTERFACE COUNT SIZE [FIRST [PPS]] | numbered check FILE... | numbered sandbox PROGRAM...\n", stderr);
+	fputs("usage: numbered send INTERFACE COUNT SIZE [FIRST [PPS]] | numbered check FILE... | numbered write FILE COUNT SIZE | numbered sandbox "
+	      "PROGRAM...\n",
+	      stderr);
 	return 2;
 }
