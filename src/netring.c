@@ -209,7 +209,8 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 	if (!delay_ms || !merge_is_waiting(&capture->merge) || (timeout_ms >= 0 && timeout_ms < delay_ms))
 		return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
 	ret = packet_wait(rings, count, delay_ms, wake_fd, stop, error);
-	return ret == WAIT_TIMEOUT ? WAIT_READY : ret;
+	/* An interface that is down keeps nobody from the packets of the others. */
+	return ret == WAIT_TIMEOUT || ret == WAIT_DOWN ? WAIT_READY : ret;
 }
 
 static const struct packet_ring *ring_that_is_down(const struct netring *capture)
