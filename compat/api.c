@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The pcap_* functions of a handle: by its kind where engine and libpcap differ, else to the inner handle. */
 #include "handle.h"
+#include "interfaces.h"
 
 /* By kind. */
 
@@ -126,7 +127,7 @@ int pcap_datalink_ext(pcap_t *p)
 
 int pcap_list_datalinks(pcap_t *p, int **links)
 {
-	return inner_pcap_list_datalinks(p->inner, links);
+	return interfaces_list_datalinks(p, links);
 }
 
 int pcap_snapshot(pcap_t *p)

@@ -110,12 +110,57 @@ void interfaces_close(pcap_t *p)
 	p->others = NULL;
 }
 
+/* All or none: the first `changed` have the new one already. */
+static void restore_datalink(pcap_t *p, unsigned changed)
+{
+	inner_pcap_set_datalink(p->inner, p->linktype);
+	for (unsigned i = 1; i < changed; i++)
+		inner_pcap_set_datalink(p->others[i], p->linktype);
+}
+
 int interfaces_set_datalink(pcap_t *p, int link)
 {
 	for (unsigned i = 1; p->others && i < p->list->count; i++)
-		if (inner_pcap_set_datalink(p->others[i], link) != 0)
+		if (inner_pcap_set_datalink(p->others[i], link) != 0) {
+			restore_datalink(p, i);
 			return name_interface(p, p->list->name[i], PCAP_ERROR, inner_pcap_geterr(p->others[i]));
+		}
 	return 0;
+}
+
+/* Those of *links that the other has as well, in place. */
+static int keep_common(int *links, int count, struct inner *other)
+{
+	int *others, kept = 0, other_count = inner_pcap_list_datalinks(other, &others);
+
+	if (other_count < 0)
+		return other_count;
+	for (int i = 0; i < count; i++)
+		for (int n = 0; n < other_count; n++)
+			if (links[i] == others[n]) {
+				links[kept++] = links[i];
+				break;
+			}
+	inner_pcap_free_datalinks(others);
+	return kept;
+}
+
+int interfaces_list_datalinks(pcap_t *p, int **links)
+{
+	int *list, count = inner_pcap_list_datalinks(p->inner, &list);
+
+	for (unsigned i = 1; count >= 0 && p->others && i < p->list->count; i++) {
+		int kept = keep_common(list, count, p->others[i]);
+
+		if (kept < 0) {
+			inner_pcap_free_datalinks(list);
+			return name_interface(p, p->list->name[i], kept, inner_pcap_geterr(p->others[i]));
+		}
+		count = kept;
+	}
+	if (count >= 0)
+		*links = list;
+	return count;
 }
 
 int interfaces_add_stats(pcap_t *p, struct pcap_stat *stats)

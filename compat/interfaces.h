@@ -27,7 +27,11 @@ void interfaces_close(pcap_t *p);
 /* Puts the first interface's name in front of what inner said, if there are others. Returns status. */
 int interfaces_name_first(pcap_t *p, int status);
 
+/* pcap_set_datalink for the others. If one of them does not have the link type, all have the old one again, the first too. */
 int interfaces_set_datalink(pcap_t *p, int link);
+
+/* pcap_list_datalinks: what all of them have. */
+int interfaces_list_datalinks(pcap_t *p, int **links);
 
 /* Adds what the others' interfaces dropped. */
 int interfaces_add_stats(pcap_t *p, struct pcap_stat *stats);
