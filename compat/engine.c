@@ -174,15 +174,28 @@ static int lock_reader(pcap_t *p)
 	return 0;
 }
 
-static int set_fd_nonblock(pcap_t *p, bool nonblock)
+static int set_mode(pcap_t *p, int fd, bool nonblock)
 {
-	int fd = capture_fd(p->capture), flags = fcntl(fd, F_GETFL, 0);
+	int flags = fcntl(fd, F_GETFL, 0);
 
 	if (flags < 0)
 		return handle_fail(p, "F_GETFL: %s", strerror(errno));
 	if (fcntl(fd, F_SETFL, nonblock ? flags | O_NONBLOCK : flags & ~O_NONBLOCK) < 0)
 		return handle_fail(p, "F_SETFL: %s", strerror(errno));
 	return 0;
+}
+
+/* The program's descriptor, and the socket that sends, which with one ring is the same. */
+static int set_fd_nonblock(pcap_t *p, bool nonblock)
+{
+	int fd = capture_fd(p->capture), sender = p->capture->ring[0].fd;
+
+	if (set_mode(p, fd, nonblock) < 0)
+		return PCAP_ERROR;
+	if (sender == fd || set_mode(p, sender, nonblock) == 0)
+		return 0;
+	set_mode(p, fd, p->nonblock);
+	return PCAP_ERROR;
 }
 
 static int set_nonblock(pcap_t *p, bool nonblock)
