@@ -226,13 +226,17 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 	return p->request.nonblock ? set_fd_nonblock(p, true) : 0;
 }
 
-static int check_cpu(pcap_t *p, const struct config *config, struct netring_error *error)
+static int check_cpu(pcap_t *p, const struct config *config)
 {
+	struct netring_error error = { "" };
+
 	p->cpu = -1;
 	if (!config_is_set(config, CONFIG_CPU))
 		return 0;
 	p->cpu = (int)config->value[CONFIG_CPU];
-	return reader_cpu_check((unsigned)p->cpu, error);
+	if (reader_cpu_check((unsigned)p->cpu, &error) < 0)
+		return handle_fail(p, "%s=%d: %s", config_variables[CONFIG_CPU].name, p->cpu, error.text);
+	return 0;
 }
 
 int engine_pin(pcap_t *p)
@@ -253,10 +257,10 @@ int engine_open(pcap_t *p, const struct config *config)
 	char ignored[PCAP_ERRBUF_SIZE];
 	struct netring_config ring;
 	struct netring_error error = { "" };
-	int ret = check_cpu(p, config, &error);
+	int ret = check_cpu(p, config);
 
 	if (ret < 0)
-		return handle_engine_error(p, ret, &error);
+		return ret;
 	p->snaplen = inner_pcap_snapshot(p->inner);
 	p->linktype = inner_pcap_datalink(p->inner);
 	p->nanoseconds = p->request.tstamp_precision == PCAP_TSTAMP_PRECISION_NANO;
