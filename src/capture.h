@@ -10,11 +10,14 @@
 /* Rings of one handle, on all its interfaces together. */
 #define CAPTURE_RINGS_MAX PACKET_WAIT_MAX
 
+/* How long nobody looks after packets in hand that have to wait for other rings. */
+#define CAPTURE_LOOK_MS 5
+
 struct netring {
 	unsigned out;		/* packets of the burst that has been taken and not given back */
 	unsigned rings;
 	int epoll_fd;		/* several rings: all of their sockets; else -1 */
-	int timer_fd;		/* in it; ends a wait for packets that may still be on their way */
+	int timer_fd;		/* in it; says when to look after packets that wait */
 	bool watched;		/* somebody has asked for the descriptor */
 	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
 	unsigned fanouts;	/* one for each interface, or none */

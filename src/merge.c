@@ -225,13 +225,13 @@ static int load(struct merge *merge, struct merge_source *source, struct netring
 	first = source->end;
 	list->entry = source->entry + (first - source->entry);
 	listed = source->ring->kind->list(source->ring, list->cells, list, source->capacity / 2, error);
-	if (listed <= 0)
+	if (listed < 0)
 		return listed;
 	source->end = first + listed;
 	judge(source, first);
 	if (source->end == first) {
 		release(source);
-		return -EAGAIN;
+		return listed == 0 ? 0 : -EAGAIN;
 	}
 	if (list->disorder || (first != source->entry && first[0].time_ns < first[-1].time_ns))
 		sort(source->entry, (unsigned)(source->end - source->entry));

@@ -111,13 +111,21 @@ void capture_return_at(struct netring *capture, const uint8_t *frame)
 
 /* Taking from several */
 
+/* How long packets that wait are left alone. */
+static int look_ms(const struct netring *capture)
+{
+	int delay_ms = (int)((capture->merge.delay_ns + 999999) / 1000000);
+
+	return delay_ms && delay_ms < CAPTURE_LOOK_MS ? delay_ms : CAPTURE_LOOK_MS;
+}
+
 /*
  * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long. What they
- * wait for is in the others; or it was stamped and is on its way, and is not waited for longer than the timer says.
+ * wait for is in the others; or it was stamped and is on its way; or their own ring gets half full meanwhile: the timer says when to look.
  */
 static int set_muted(struct netring *capture, bool muted, struct netring_error *error)
 {
-	struct itimerspec timer = { .it_value.tv_nsec = muted ? (long)capture->merge.delay_ns : 0 };
+	struct itimerspec timer = { .it_value.tv_nsec = muted ? look_ms(capture) * 1000000L : 0 };
 
 	if (timerfd_settime(capture->timer_fd, 0, &timer, NULL) < 0)
 		return error_errno(error, errno, "timerfd_settime");
@@ -134,12 +142,15 @@ static int set_muted(struct netring *capture, bool muted, struct netring_error *
 int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_error *error)
 {
 	int taken = merge_take(&capture->merge, max, error), ret = 0;
+	bool waiting = taken == 0 && max != 0 && capture->watched && merge_is_waiting(&capture->merge);
 
-	if (taken == 0 && merge_is_waiting(&capture->merge) && capture->watched)
-		ret = set_muted(capture, true, error);
-	else if (unlikely(capture->muted))
-		ret = set_muted(capture, false, error);
-	return ret < 0 ? ret : taken;
+	/* Each time, when it waits: it may be other rings by now, and the timer runs once. */
+	if (unlikely(waiting || capture->muted))
+		ret = set_muted(capture, waiting, error);
+	if (likely(ret == 0))
+		return taken;
+	merge_give_back(&capture->merge, 0);
+	return ret;
 }
 
 static int take_merged(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
@@ -200,17 +211,36 @@ static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **
 	return count;
 }
 
+/*
+ * Packets in hand wait for other rings, and the kernel goes on filling their own: a look now and then, and when one is half full it is read on. An
+ * interface that is down keeps nobody from the packets of the others.
+ */
+static int wait_with_looks(struct netring *capture, struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd,
+			   const volatile int *stop, struct netring_error *error)
+{
+	int ret, left_ms = timeout_ms, look = look_ms(capture);
+
+	do {
+		int slice_ms = left_ms >= 0 && left_ms < look ? left_ms : look;
+
+		ret = packet_wait(rings, count, slice_ms, wake_fd, stop, error);
+		if (left_ms > 0)
+			left_ms -= slice_ms;
+		/* Stamped before they came: what has become of them in that time, only a take can tell. */
+		if (ret == WAIT_TIMEOUT && (merge_is_ready(&capture->merge) || (capture->merge.delay_ns && slice_ms == look)))
+			return WAIT_READY;
+	} while (ret == WAIT_TIMEOUT && left_ms != 0);
+	return ret == WAIT_DOWN ? WAIT_READY : ret;
+}
+
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	struct packet_ring *rings[CAPTURE_RINGS_MAX];
 	unsigned count = rings_to_wait_for(capture, rings);
-	int delay_ms = (int)((capture->merge.delay_ns + 999999) / 1000000), ret;
 
-	if (!delay_ms || !merge_is_waiting(&capture->merge) || (timeout_ms >= 0 && timeout_ms < delay_ms))
-		return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
-	ret = packet_wait(rings, count, delay_ms, wake_fd, stop, error);
-	/* An interface that is down keeps nobody from the packets of the others. */
-	return ret == WAIT_TIMEOUT || ret == WAIT_DOWN ? WAIT_READY : ret;
+	if (merge_is_waiting(&capture->merge))
+		return wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
+	return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
 }
 
 static const struct packet_ring *ring_that_is_down(const struct netring *capture)

@@ -102,7 +102,8 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	}
 	if (n == 0 && cursor.left != 0)
 		return block_corrupted(&cursor, error);
-	list->cells++;
+	/* A corrupted block stays where it is: nothing behind it can be trusted. */
+	list->cells += cursor.left == 0;
 	list->rest = cursor;
 	list->losing = block->hdr.bh1.block_status & TP_STATUS_LOSING;
 	list->early_stamps = status & TP_STATUS_TS_SOFTWARE;
