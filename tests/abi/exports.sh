@@ -85,7 +85,7 @@ for library in "$shim" "$engine"; do
 	# It is loaded when it is needed: it costs every program a fifth of the loader's work, and must not meet a libbpf.so.0.
 	needed=$(readelf -dW "$library" | grep 'NEEDED.*lib\(bpf\|uring\)')
 	[ -z "$needed" ]
-	ok $? "$base needs no libbpf" "$needed"
+	ok $? "$base needs neither libbpf nor liburing" "$needed"
 	undefined=$(readelf --dyn-syms -W "$library" | awk '$7 == "UND" && $8 ~ /^(pcap_|bpf_|inner_|netring_)/ { print $8 }')
 	[ -z "$undefined" ]
 	ok $? "$base takes no pcap function from elsewhere" "$undefined"

@@ -341,6 +341,8 @@ START_TEST(test_one_of_two_goes_down)
 		ret = netring_wait(capture, 100, &error);
 	while (ret == -ENETDOWN && now_ms() < end);
 	ck_assert_int_eq(ret, 0);
+	/* Until the other end has noticed, what is sent there goes nowhere. */
+	shell("for i in $(seq 100); do ip link show gone0 | grep -q 'state UP' && exit 0; sleep 0.05; done; exit 1");
 	expect_frame_despite(capture, 0, other);
 	close(other);
 	shell("ip link del gone1");
