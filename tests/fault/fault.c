@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 
 static struct {
@@ -21,7 +23,8 @@ static struct {
 } fault;
 
 static const char *const names[FAULT_CALLS] = {
-	"socket", "bind", "setsockopt", "getsockopt", "getsockname", "ioctl", "mmap", "eventfd", "fcntl", "poll", "read", "open", "mlock", "malloc", "calloc",
+	"socket", "bind", "setsockopt", "getsockopt", "getsockname", "ioctl", "mmap", "eventfd", "fcntl", "poll", "read", "open", "epoll_create1", "epoll_ctl", "timerfd_create", "timerfd_settime",
+	"syscall", "mlock", "malloc", "calloc",
 	"realloc", "mmap of memory", "strdup", "send",
 };
 
@@ -100,6 +103,12 @@ WRAP(int, eventfd, (unsigned initial, int flags), (initial, flags), FAULT_EVENTF
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), (fds, count, timeout), FAULT_POLL, 0, -1)
 WRAP(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size), FAULT_READ, 0, -1)
 WRAP(ssize_t, send, (int fd, const void *buffer, size_t size, int flags), (fd, buffer, size, flags), FAULT_SEND, 0, -1)
+WRAP(int, epoll_create1, (int flags), (flags), FAULT_EPOLL_CREATE, 0, -1)
+WRAP(int, epoll_ctl, (int fd, int operation, int watched, struct epoll_event *event), (fd, operation, watched, event), FAULT_EPOLL_CTL,
+     (unsigned long)operation, -1)
+WRAP(int, timerfd_create, (int clock, int flags), (clock, flags), FAULT_TIMERFD_CREATE, 0, -1)
+WRAP(int, timerfd_settime, (int fd, int flags, const struct itimerspec *when, struct itimerspec *before), (fd, flags, when, before),
+     FAULT_TIMERFD_SETTIME, 0, -1)
 WRAP(int, mlock, (const void *where, size_t length), (where, length), FAULT_MLOCK, 0, -1)
 WRAP(void *, malloc, (size_t size), (size), FAULT_MALLOC, 0, NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size), FAULT_CALLOC, 0, NULL)
@@ -124,3 +133,18 @@ WRAP(char *, strdup, (const char *text), (text), FAULT_STRDUP, 0, NULL)
 WRAP_VARIADIC(ioctl, int, unsigned long, FAULT_IOCTL, second)
 WRAP_VARIADIC(fcntl, int, int, FAULT_FCNTL, (unsigned long)second)
 WRAP_VARIADIC(open, const char *, int, FAULT_OPEN, 0)
+
+/* As much as any system call takes. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	va_list arguments;
+	long given[6];
+
+	va_start(arguments, number);
+	for (int i = 0; i < 6; i++)
+		given[i] = va_arg(arguments, long);
+	va_end(arguments);
+	return fails(FAULT_SYSCALL, (unsigned long)number) ? -1 : __real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+}

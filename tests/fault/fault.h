@@ -11,7 +11,7 @@
 /* FAULT_PAGES is an mmap of anonymous memory, FAULT_MMAP any other. */
 enum fault_call {
 	FAULT_SOCKET, FAULT_BIND, FAULT_SETSOCKOPT, FAULT_GETSOCKOPT, FAULT_GETSOCKNAME, FAULT_IOCTL, FAULT_MMAP, FAULT_EVENTFD, FAULT_FCNTL, FAULT_POLL,
-	FAULT_READ, FAULT_OPEN, FAULT_MLOCK, FAULT_MALLOC, FAULT_CALLOC, FAULT_REALLOC, FAULT_PAGES, FAULT_STRDUP, FAULT_SEND,
+	FAULT_READ, FAULT_OPEN, FAULT_EPOLL_CREATE, FAULT_EPOLL_CTL, FAULT_TIMERFD_CREATE, FAULT_TIMERFD_SETTIME, FAULT_SYSCALL, FAULT_MLOCK, FAULT_MALLOC, FAULT_CALLOC, FAULT_REALLOC, FAULT_PAGES, FAULT_STRDUP, FAULT_SEND,
 	FAULT_CALLS
 };
 
@@ -34,7 +34,7 @@ bool fault_disarm(void);
 
 /*
  * Of the call that failed first: setsockopt's and getsockopt's option (level << 16 | name), ioctl's request, fcntl's command,
- * socket's family, else 0.
+ * socket's and syscall's first argument, else 0.
  */
 unsigned long fault_detail(void);
 
