@@ -816,6 +816,7 @@ static unsigned long status_kib(const char *field)
 	return kib;
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which makes nothing of mlock */
 START_TEST(test_locked_memory)
 {
 	struct netring_config config = rings_config("nr1", ring_counts[_i], NETRING_FANOUT_NONE);
@@ -830,6 +831,7 @@ START_TEST(test_locked_memory)
 	ck_assert_uint_eq(status_kib("VmLck:"), before);
 }
 END_TEST
+#endif
 
 START_TEST(test_automatic_number)
 {
@@ -905,7 +907,9 @@ static void add_tests(TCase *cases)
 	tcase_add_loop_test(cases, test_loopback, 0, 2 * RING_COUNTS);
 	tcase_add_test(cases, test_close_in_a_child);
 	tcase_add_loop_test(cases, test_rings_share_the_memory, 0, 2);
+#ifndef __SANITIZE_ADDRESS__
 	tcase_add_loop_test(cases, test_locked_memory, 0, RING_COUNTS);
+#endif
 	tcase_add_test(cases, test_automatic_number);
 	tcase_add_test(cases, test_too_many_rings);
 	tcase_add_test(cases, test_handles_leave_nothing);

@@ -62,11 +62,11 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 static void setup(void)
 {
 	opened = 0;
+	memset(seen, 0, next_id * sizeof(*seen));
 	next_id = 0;
 	world_ns = EPOCH;
 	error.text[0] = '\0';
 	last_time = 0;
-	memset(seen, 0, sizeof(seen));
 	merge_init(&merge);
 }
 
@@ -1090,7 +1090,7 @@ static int take_in_the_world(void)
 
 static void read_the_world(void)
 {
-	while (next_id < 40000) {
+	while (next_id < 15000) {
 		go_on(random_below(&world.random, 100));
 		while (take_in_the_world() != 0 && random_below(&world.random, 4) != 0)
 			;
