@@ -579,15 +579,21 @@ START_TEST(test_wait_while_packets_wait)
 	struct netring *capture = open_waiting(600, 16, senders);
 	uint64_t begin = now_ms(), used = cpu_ms();
 
-	ck_assert_int_eq(netring_wait(capture, 0, &error), 0);
-	ck_assert_int_eq(netring_wait(capture, 1, &error), 0);
-	ck_assert_int_eq(netring_wait(capture, 50, &error), 0);
-	ck_assert_uint_ge(now_ms() - begin, 50);
-	ret = netring_wait(capture, DEADLINE_MS, &error);
-	ck_assert_int_eq(ret, 1);
+	/* Where the host stamps packets early, a wait ends now and then, because only a take can tell. */
+	if (capture->merge.delay_ns == 0) {
+		ck_assert_int_eq(netring_wait(capture, 0, &error), 0);
+		ck_assert_int_eq(netring_wait(capture, 1, &error), 0);
+		ck_assert_int_eq(netring_wait(capture, 50, &error), 0);
+		ck_assert_uint_ge(now_ms() - begin, 50);
+	}
+	do {
+		ret = netring_wait(capture, DEADLINE_MS, &error);
+		ck_assert_int_eq(ret, 1);
+		ret = netring_take(capture, &burst, 1, &error);
+	} while (ret == 0 && capture->merge.delay_ns);
+	ck_assert_int_gt(ret, 0);
 	ck_assert_uint_lt(now_ms() - begin, 3000);
 	ck_assert_uint_lt(cpu_ms() - used, 200);
-	ck_assert_int_gt(netring_take(capture, &burst, 1, &error), 0);
 	check_frame(&burst.packet[0], TYPE_A, 0, FRAME_LEN);
 	close(senders[0]);
 	close(senders[1]);
