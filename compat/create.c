@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pcap_create and the options of a handle that is not activated. libpcap's own handle judges each value; what it took is remembered. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +11,12 @@
 /* libpcap's own handle cannot be on a list; it is on the first interface of it. */
 static struct inner *create_first(const char *device, struct interface_list **list, int *eventfd, char *errbuf)
 {
-	const char *name = device;
-
-	*list = device ? interfaces_read(device) : NULL;
-	if (*list)
-		name = (*list)->name[0];
-	return inner_create(name, eventfd, errbuf);
+	*list = NULL;
+	if (device && interfaces_read(device, list) < 0) {
+		snprintf(errbuf, PCAP_ERRBUF_SIZE, "malloc: %s", strerror(ENOMEM));
+		return NULL;
+	}
+	return inner_create(*list ? (*list)->name[0] : device, eventfd, errbuf);
 }
 
 pcap_t *pcap_create(const char *device, char *errbuf)

@@ -8,14 +8,18 @@
 
 #include "inner-calls.h"
 
-struct interface_list *interfaces_read(const char *device)
+int interfaces_read(const char *device, struct interface_list **list)
 {
-	struct interface_list *list = interface_list_is_list(device) ? malloc(sizeof(*list)) : NULL;
+	struct interface_list parsed;
 
-	if (!list || interface_list_parse(list, device, NULL) == 0)
-		return list;
-	free(list);
-	return NULL;
+	*list = NULL;
+	if (!interface_list_is_list(device) || interface_list_parse(&parsed, device, NULL) < 0)
+		return 0;
+	*list = malloc(sizeof(**list));
+	if (!*list)
+		return -ENOMEM;
+	**list = parsed;
+	return 0;
 }
 
 int interfaces_check(pcap_t *p)
@@ -27,9 +31,8 @@ int interfaces_check(pcap_t *p)
 	if (p->list || !interface_list_is_list(p->device))
 		return 0;
 	ret = interface_list_parse(&list, p->device, &error);
-	if (ret == 0)
-		return handle_fail(p, "malloc: %s", strerror(ENOMEM));
-	return handle_engine_error(p, ret, &error);
+	/* Good, but no list when the handle was made: that was an interface of this name, and libpcap will say that it is gone. */
+	return ret < 0 ? handle_engine_error(p, ret, &error) : 0;
 }
 
 const char *interfaces_first(const pcap_t *p)

@@ -8,8 +8,8 @@
 
 #include "handle.h"
 
-/* The list that device is, to be freed by the caller; NULL if it is none, or cannot be one: interfaces_check will say so. */
-struct interface_list *interfaces_read(const char *device);
+/* *list is the list that device is, to be freed by the caller; NULL if it is none, or cannot be one: interfaces_check will say so. 0, or -ENOMEM with NULL. */
+int interfaces_read(const char *device, struct interface_list **list);
 
 /* 0, or PCAP_ERROR with what is wrong with the list. */
 int interfaces_check(pcap_t *p);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions that have no handle: libpcap's, under their own names. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "interfaces.h"
 
@@ -78,9 +80,14 @@ char *pcap_lookupdev(char *errbuf)
 /* Of a list of interfaces, the first one's. */
 int pcap_lookupnet(const char *device, bpf_u_int32 *net, bpf_u_int32 *mask, char *errbuf)
 {
-	struct interface_list *list = device ? interfaces_read(device) : NULL;
-	int ret = inner_pcap_lookupnet(list ? list->name[0] : device, net, mask, errbuf);
+	struct interface_list *list = NULL;
+	int ret;
 
+	if (device && interfaces_read(device, &list) < 0) {
+		snprintf(errbuf, PCAP_ERRBUF_SIZE, "malloc: %s", strerror(ENOMEM));
+		return PCAP_ERROR;
+	}
+	ret = inner_pcap_lookupnet(list ? list->name[0] : device, net, mask, errbuf);
 	free(list);
 	return ret;
 }
