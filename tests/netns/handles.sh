@@ -57,6 +57,16 @@ passes "longjmp out of a callback" on_netring "$handles" longjmp
 passes "a read inside a callback" on_netring "$handles" nested
 passes "the handle closed inside a callback" on_netring "$handles" close-inside
 
+# The same with several rings; lb puts neighbours into different ones.
+several=(env NETRING_RING_SIZE=8M NETRING_FANOUT=lb)
+for test in "fork 0" child-reads cancel breakloop longjmp nested threads close close-inside refilter busy drop seccomp; do
+	# shellcheck disable=SC2086 # a name and a number
+	passes "$test, with two rings" on_netring "${several[@]}" NETRING_RINGS=2 "$handles" $test
+done
+for test in cancel longjmp nested close-inside refilter busy; do
+	passes "$test, with four rings" on_netring "${several[@]}" NETRING_RINGS=4 "$handles" $test
+done
+
 output=$( (on_netring "$handles" seccomp 1) 2>&1 )
 status=$?
 [ $status -eq 159 ]
