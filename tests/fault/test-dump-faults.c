@@ -288,7 +288,7 @@ START_TEST(test_fork)
 	int status;
 	pid_t child;
 
-	for (int i = 0; i < 1000 + 3000 * (_i / 3); i++)
+	for (int i = 0; i < 50 + 3000 * (_i / 3); i++)
 		dump_to(dumper, any_size());
 	before = model_size;
 	then = numbers;
