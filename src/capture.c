@@ -4,7 +4,8 @@
  *
  * The rings of one interface share its packets in a fanout group. Where the group is this handle's alone, none of its rings hears anything before all of them
  * have joined: otherwise those that are open already would each get all of what the others get too. Where it is shared with other
- * processes a ring joins as soon as it is bound, with its filter in force, so that nothing of its share is lost.
+ * processes a ring's filter is in force at the moment before it joins, so that nothing of its share is lost, and only what comes in that moment is seen by
+ * another member, too.
  */
 #include "capture.h"
 
@@ -33,7 +34,8 @@ struct plan {
 	unsigned rings[INTERFACE_LIST_MAX]; /* of each interface */
 	unsigned total, opened;
 	struct netring_fanout fanout;
-	enum packet_ring_gate gate;
+	enum packet_ring_gate gate;  /* of rings that are to be in a group */
+	bool is_private;	     /* the group is this handle's alone */
 	uint64_t memory_limit;	     /* of one ring */
 	struct netring_config share; /* what one ring gets of config */
 };
@@ -129,7 +131,8 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 	plan->fanout = config->fanout;
 	if (plan->fanout.mode == NETRING_FANOUT_NONE && plan->total > plan->list.count)
 		plan->fanout = rings_of_one_handle;
-	plan->gate = plan->fanout.mode != NETRING_FANOUT_NONE && is_private(&plan->fanout) ? GATE_SHUT : GATE_OPEN;
+	plan->gate = plan->fanout.mode != NETRING_FANOUT_NONE ? GATE_SHUT : GATE_OPEN;
+	plan->is_private = plan->gate == GATE_SHUT && is_private(&plan->fanout);
 	share_memory(plan, config);
 	return 0;
 }
@@ -151,6 +154,9 @@ static int open_interface(struct netring *capture, struct plan *plan, unsigned i
 		ring->one_of_several = plan->list.count > 1;
 		if (fanout && n == 0)
 			ret = fanout_open(fanout, &plan->fanout, plan->share.ignore_outgoing, ring->interface, ring->ifindex, error);
+		/* Not before fanout_open, which may take long: it waits for another process's lock, or for the verifier. */
+		if (fanout && ret == 0 && !plan->is_private)
+			ret = packet_ring_let_in(ring, &plan->share, error);
 		if (fanout && ret == 0)
 			ret = fanout_join(fanout, ring->fd, error);
 	}
@@ -161,7 +167,7 @@ static int open_interface(struct netring *capture, struct plan *plan, unsigned i
 
 static int let_in(struct netring *capture, const struct plan *plan, struct netring_error *error)
 {
-	for (unsigned i = 0; plan->gate == GATE_SHUT && i < capture->rings; i++) {
+	for (unsigned i = 0; plan->is_private && i < capture->rings; i++) {
 		int ret = packet_ring_let_in(&capture->ring[i], &plan->share, error);
 
 		if (ret < 0)
