@@ -5,12 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fanout-name.h"
 #include "fanout.h"
 #include "nearest.h"
 #include "user-text.h"
 
 #define GROUP_MAX 65535
-#define NAME_MAX_LENGTH 64
 
 /* The index of each word, and 1, is its enum netring_fanout_mode. */
 static const char *const modes[] = { "hash", "lb", "cpu", "rollover", "random", "qm", "cbpf", "ebpf", "symmetric", "inner", NULL };
@@ -32,7 +32,7 @@ static int refuse(struct netring_error *error, const char *text, const char *wha
 			 nearest.best ? nearest.best : "", nearest.best ? "?" : "");
 }
 
-/* A name is part of a file's name, and of sentences; so no slash, no blank, no leading dot. */
+/* A name is part of a socket's name, and of sentences; so no slash, no blank, no leading dot. */
 static bool is_name(const char *name)
 {
 	size_t length;
@@ -40,7 +40,7 @@ static bool is_name(const char *name)
 	for (length = 0; name[length]; length++)
 		if (!isalnum((unsigned char)name[length]) && !strchr("._-", name[length]))
 			return false;
-	return length >= 1 && length <= NAME_MAX_LENGTH && name[0] != '.';
+	return length >= 1 && length <= FANOUT_NAME_MAX && name[0] != '.';
 }
 
 /* What is behind the colon. */
@@ -52,7 +52,7 @@ static int parse_group(struct netring_fanout *fanout, const char *group, const c
 	if (group[0] == '@') {
 		if (!is_name(group + 1))
 			return error_set(error, EINVAL, "%s: a group's name must be 1..%d letters, digits, '.', '_', '-', not beginning with '.'",
-					 user_text_shown(text, shown), NAME_MAX_LENGTH);
+					 user_text_shown(text, shown), FANOUT_NAME_MAX);
 		fanout->name = group + 1;
 	} else if (strcasecmp(group, "auto") != 0) {
 		if (user_text_number(group, false, &number) || number > GROUP_MAX)

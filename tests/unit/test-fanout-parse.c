@@ -12,7 +12,7 @@
 /* pcap's error buffer, less the longest name that is put in front of the sentence: "NETRING_FANOUT_FLAGS=". */
 #define SENTENCE_MAX (256 - 21)
 
-#define NAME_OF_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define NAME_OF_32 "0123456789abcdef0123456789abcdef"
 
 static struct netring_error error;
 
@@ -42,7 +42,7 @@ static const struct {
 	{ "hash:@Auto", NETRING_FANOUT_HASH, NETRING_FANOUT_AUTO, "Auto" },
 	{ "hash:@7", NETRING_FANOUT_HASH, NETRING_FANOUT_AUTO, "7" },
 	{ "cbpf:@a.b_c-D", NETRING_FANOUT_CBPF, NETRING_FANOUT_AUTO, "a.b_c-D" },
-	{ "hash:@" NAME_OF_64, NETRING_FANOUT_HASH, NETRING_FANOUT_AUTO, NAME_OF_64 },
+	{ "hash:@" NAME_OF_32, NETRING_FANOUT_HASH, NETRING_FANOUT_AUTO, NAME_OF_32 },
 };
 
 START_TEST(test_good)
@@ -73,7 +73,7 @@ END_TEST
 
 #define MODE_IS "the mode must be one of hash, lb, cpu, rollover, random, qm, cbpf, ebpf, symmetric, inner"
 #define GROUP_IS "the group must be 0..65535, auto or @NAME"
-#define NAME_IS "a group's name must be 1..64 letters, digits, '.', '_', '-', not beginning with '.'"
+#define NAME_IS "a group's name must be 1..32 letters, digits, '.', '_', '-', not beginning with '.'"
 
 static const struct {
 	const char *text, *problem;
@@ -112,7 +112,7 @@ static const struct {
 	{ "hash:@@a", NAME_IS },
 	{ "hash:@a:b", NAME_IS },
 	{ "hash:@\xc3\xa4", NAME_IS },
-	{ "hash:@" NAME_OF_64 "x", NAME_IS },
+	{ "hash:@" NAME_OF_32 "x", NAME_IS },
 };
 
 START_TEST(test_bad)
