@@ -264,7 +264,8 @@ static int load_object(const struct object_file *file, int *fd, struct netring_e
 	if (ret < 0) {
 		words = last_words(file->log);
 		if (words)
-			return error_set(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: the verifier refused %s: %.300s", file->path,
+			/* It says EACCES of a bad program: that is not what a program takes for a missing privilege. */
+			return error_set(error, EINVAL, "fanout program %s: the verifier refused %s: %.300s", file->path,
 					 bpf->bpf_program__name(program), words);
 		return error_errno(error, -ret < 4000 ? -ret : EINVAL, "fanout program %s: loading %s failed", file->path,
 				   bpf->bpf_program__name(program));

@@ -595,7 +595,7 @@ START_TEST(test_refused_programs)
 	int fd;
 
 	write_bpf_object(PROGRAM_PATH, "socket", "choose", no_result, 1);
-	expect_refused(PROGRAM_PATH, EACCES, "the verifier refused choose: R0 !read_ok");
+	expect_refused(PROGRAM_PATH, EINVAL, "the verifier refused choose: R0 !read_ok");
 	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", pass, 2, NULL);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bpf_obj_pin(fd, BPF_DIRECTORY "/pass"), 0);
