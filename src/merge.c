@@ -16,6 +16,9 @@
 /* An insertion sort may move this many entries for each in the list; beyond that the list is no nearly sorted one. */
 #define MOVES_PER_ENTRY 16
 
+/* Packets that are as much younger than now were stamped before the clock was set back. Less than that is no long wait. */
+#define CLOCK_STEP_NS UINT64_C(100000000)
+
 void merge_init(struct merge *merge)
 {
 	memset(merge, 0, sizeof(*merge));
@@ -325,9 +328,17 @@ static int refill(struct merge *merge, struct netring_error *error)
 	return ret;
 }
 
-/* A ring of packets in hand would overflow if they waited on. */
+/* The clock was set back since the packet was stamped: what it would wait for is younger, but seems older for as long as the clock was set back by. */
+static bool is_of_another_time(const struct merge_head *head)
+{
+	return !head->source->ring->foreign_clock && head->time_ns > now_ns() + CLOCK_STEP_NS;
+}
+
+/* A ring of packets in hand would overflow if they waited on, or they would wait for what never comes. */
 static bool may_not_wait(const struct merge *merge)
 {
+	if (is_of_another_time(&merge->heap[0]))
+		return true;
 	for (unsigned i = 0; i < merge->heads; i++)
 		if (packet_ring_is_half_full(merge->heap[i].source->ring))
 			return true;

@@ -8,7 +8,7 @@
  * A source without a block that can be read is one of two things. Nothing is in it: then what it gets from now on is younger than all that is in hand. Or the kernel is filling a
  * block: then nothing in there is older than that block's opening, and packets of the others that are younger have to wait for it, until it is full
  * or its timer fires. They do not wait when that would cost packets: a ring that is half full is read on, and what then comes too late is
- * counted as disordered.
+ * counted as disordered. So are packets that were stamped before the clock was set back.
  *
  * All this holds if packets are stamped on their way into the ring. But as soon as any program of the host wants receive time stamps (SO_TIMESTAMP: every NTP
  * daemon), the kernel stamps packets when the driver hands them over, up to a softirq's batch earlier. Packets tell (TP_STATUS_TS_SOFTWARE). From then on what a ring gets may be

@@ -576,6 +576,25 @@ START_TEST(test_half_full_ring_does_not_wait)
 }
 END_TEST
 
+/* Packets of the time before do not wait until the clock is there again. */
+START_TEST(test_clock_is_set_back)
+{
+	world_ns = EPOCH + UINT64_C(3000000000);
+	open_rings(2, &packet_ring_v3, 8, 1);
+	put_row(0, world_ns - 10, 1, 2);
+	open_block(1, world_ns - 20);
+	add_packet(1, world_ns - 19, 0);
+	ck_assert_int_eq(take(9), 0);
+	ck_assert(!merge_is_ready(&merge));
+	world_ns = EPOCH;
+	ck_assert(merge_is_ready(&merge));
+	EXPECT(9, 0, 1);
+	merge_give_back(&merge, 2);
+	retire_block(1);
+	EXPECT(9, 2);
+}
+END_TEST
+
 /* Not only the ring of the oldest packet has to be looked after. */
 START_TEST(test_another_ring_is_half_full)
 {
@@ -1158,6 +1177,7 @@ static void add_tests(TCase *cases)
 	tcase_add_test(cases, test_open_block_without_packets);
 	tcase_add_test(cases, test_returned_block_is_no_limit);
 	tcase_add_test(cases, test_half_full_ring_does_not_wait);
+	tcase_add_test(cases, test_clock_is_set_back);
 	tcase_add_test(cases, test_another_ring_is_half_full);
 	tcase_add_test(cases, test_early_stamps_delay);
 	tcase_add_test(cases, test_foreign_clock);
