@@ -2,12 +2,15 @@
 /* The engine with several rings and several interfaces, and real packets: what one ring does, and the order of time. Frames are sent on nr0 and nr2. */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -877,6 +880,79 @@ START_TEST(test_too_many_rings)
 }
 END_TEST
 
+/* What a new member does before it joins */
+
+struct joiner {
+	struct netring_config config;
+	struct netring *capture;
+	struct netring_error error;
+	int result;
+};
+
+static void *join(void *argument)
+{
+	struct joiner *joiner = argument;
+
+	joiner->result = netring_open(&joiner->capture, &joiner->config, &joiner->error);
+	return NULL;
+}
+
+/* The lock of the group's name, as one has it who is joining. */
+static int hold_lock(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "netring/fanout-lock/%s/%d", name, interface_number("nr1"));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1) + (socklen_t)length), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+/* Packet sockets of this network namespace that are bound to nr1. */
+static unsigned bound_sockets(void)
+{
+	FILE *file = fopen("/proc/self/net/packet", "re");
+	char line[256];
+	unsigned count = 0;
+	int protocol, ifindex;
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		count += sscanf(line, "%*s %*d %*d %x %d", (unsigned *)&protocol, &ifindex) == 2 && protocol == ETH_P_ALL &&
+			 ifindex == interface_number("nr1");
+	fclose(file);
+	return count;
+}
+
+/* Its ring is bound before it is a member, and has to wait for another's lock: what comes until then is the other members'. */
+START_TEST(test_nothing_before_joining)
+{
+	struct joiner joiner = { .config = rings_config("nr1", 2, NETRING_FANOUT_LB) };
+	struct netring *first;
+	pthread_t thread;
+	uint64_t deadline = now_ms() + DEADLINE_MS;
+	int sender = sender_open("nr0"), lock;
+
+	joiner.config.fanout.name = "slow";
+	first = open_or_fail(&joiner.config);
+	lock = hold_lock("slow");
+	ck_assert_int_eq(pthread_create(&thread, NULL, join, &joiner), 0);
+	while (bound_sockets() < 3 && now_ms() < deadline)
+		usleep(1000);
+	ck_assert_uint_eq(bound_sockets(), 3);
+	sender_send_many(sender, TYPE_A, 0, 100);
+	close(lock);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_msg(joiner.result == 0, "%s", joiner.error.text);
+	ck_assert_uint_eq(stats_of(first).packets, 100);
+	ck_assert_uint_eq(stats_of(joiner.capture).packets, 0);
+	netring_close(joiner.capture);
+	netring_close(first);
+	close(sender);
+}
+END_TEST
+
 START_TEST(test_handles_leave_nothing)
 {
 	struct netring_config config = rings_config("nr1,nr3", 2, NETRING_FANOUT_HASH);
@@ -918,6 +994,7 @@ static void add_tests(TCase *cases)
 #endif
 	tcase_add_test(cases, test_automatic_number);
 	tcase_add_test(cases, test_too_many_rings);
+	tcase_add_test(cases, test_nothing_before_joining);
 	tcase_add_test(cases, test_handles_leave_nothing);
 }
 
