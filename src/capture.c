@@ -104,7 +104,8 @@ static void share_memory(struct plan *plan, const struct netring_config *config)
 		return;
 	total /= plan->total;
 	share->minimum_bytes /= plan->total;
-	if (!config->immediate)
+	/* In immediate mode a block is only a container of slots: there the larger one wastes less. */
+	if (!config->immediate || total < config->block_size)
 		share->block_size = geometry_divide(total, config->block_size);
 	share->block_count = (uint32_t)(total / share->block_size);
 	if (share->block_count == 0)

@@ -811,6 +811,23 @@ START_TEST(test_rings_share_the_memory)
 }
 END_TEST
 
+/* A block is larger than what one ring gets. */
+START_TEST(test_rings_share_less_than_a_block_each)
+{
+	struct netring_config config;
+	struct netring *capture;
+
+	netring_config_init(&config, NETRING_PROFILE_LOW_MEMORY);
+	config.interface = "nr1";
+	config.rings = RINGS_MAX;
+	config.block_count = 2;
+	config.immediate = _i;
+	capture = open_or_fail(&config);
+	ck_assert_uint_le(stats_of(capture).ring_bytes, (uint64_t)config.block_size * config.block_count);
+	netring_close(capture);
+}
+END_TEST
+
 static unsigned long status_kib(const char *field)
 {
 	FILE *file = fopen("/proc/self/status", "r");
@@ -989,6 +1006,7 @@ static void add_tests(TCase *cases)
 	tcase_add_loop_test(cases, test_loopback, 0, 2 * RING_COUNTS);
 	tcase_add_test(cases, test_close_in_a_child);
 	tcase_add_loop_test(cases, test_rings_share_the_memory, 0, 2);
+	tcase_add_loop_test(cases, test_rings_share_less_than_a_block_each, 0, 2);
 #ifndef __SANITIZE_ADDRESS__
 	tcase_add_loop_test(cases, test_locked_memory, 0, RING_COUNTS);
 #endif
