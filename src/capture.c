@@ -112,6 +112,16 @@ static void share_memory(struct plan *plan, const struct netring_config *config)
 		share->block_count = 1;
 }
 
+/* The kernel would say so at the second interface, and name this handle as the one that has the group. */
+static int check_group(const struct plan *plan, struct netring_error *error)
+{
+	if (plan->list.count == 1 || plan->fanout.mode == NETRING_FANOUT_NONE || plan->fanout.name || plan->fanout.group == NETRING_FANOUT_AUTO)
+		return 0;
+	return error_set(error, EINVAL,
+			 "fanout group %d: a number is a group on one interface, and this handle has %u; a name (@NAME) or auto is one on each",
+			 plan->fanout.group, plan->list.count);
+}
+
 static int make_plan(struct plan *plan, const struct netring_config *config, struct netring_error *error)
 {
 	int ret = 0;
@@ -130,6 +140,9 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 	if (ret < 0)
 		return ret;
 	plan->fanout = config->fanout;
+	ret = check_group(plan, error);
+	if (ret < 0)
+		return ret;
 	if (plan->fanout.mode == NETRING_FANOUT_NONE && plan->total > plan->list.count)
 		plan->fanout = rings_of_one_handle;
 	plan->gate = plan->fanout.mode != NETRING_FANOUT_NONE ? GATE_SHUT : GATE_OPEN;

@@ -828,6 +828,19 @@ START_TEST(test_rings_share_less_than_a_block_each)
 }
 END_TEST
 
+START_TEST(test_number_on_two_interfaces)
+{
+	struct netring_config config = rings_config("nr1,nr3", 1, NETRING_FANOUT_HASH);
+	struct netring *capture = NULL;
+
+	config.fanout.group = 4712;
+	ck_assert_int_eq(netring_open(&capture, &config, &error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error.text, "4712"));
+	ck_assert_ptr_nonnull(strstr(error.text, "this handle has 2"));
+	ck_assert_ptr_null(capture);
+}
+END_TEST
+
 static unsigned long status_kib(const char *field)
 {
 	FILE *file = fopen("/proc/self/status", "r");
@@ -1007,6 +1020,7 @@ static void add_tests(TCase *cases)
 	tcase_add_test(cases, test_close_in_a_child);
 	tcase_add_loop_test(cases, test_rings_share_the_memory, 0, 2);
 	tcase_add_loop_test(cases, test_rings_share_less_than_a_block_each, 0, 2);
+	tcase_add_test(cases, test_number_on_two_interfaces);
 #ifndef __SANITIZE_ADDRESS__
 	tcase_add_loop_test(cases, test_locked_memory, 0, RING_COUNTS);
 #endif
