@@ -47,7 +47,8 @@ static int name_interface(pcap_t *p, const char *name, int status, const char *t
 
 	snprintf(said, sizeof(said), "%s", *text ? text : inner_pcap_statustostr(status));
 	handle_fail(p, "%s: %.*s", name, (int)(PCAP_ERRBUF_SIZE - strlen(name) - 3), said);
-	return status;
+	/* Programs have words of their own for this code, which do not say which interface it is. */
+	return status == PCAP_ERROR_IFACE_NOT_UP ? PCAP_ERROR : status;
 }
 
 int interfaces_name_first(pcap_t *p, int status)

@@ -2,7 +2,7 @@
 /*
  * Two kinds of abstract names, NAME and IFINDEX being the group's:
  *	netring/fanout-lock/NAME/IFINDEX	a lock: only one socket can be bound to a name. It listens, so that one who waits can ask who holds it.
- *	netring/fanout/NAME/IFINDEX/ID/MODE-FLAGS/PID-N		one of each handle that is in the group; nobody ever sends to it.
+ *	netring/fanout/NAME/IFINDEX/ID/MODE-FLAGS-FINGERPRINT/PID-N		one of each handle that is in the group; nobody ever sends to it.
  * They are found in /proc/net/unix of the thread, whose network namespace may differ from its process's.
  *
  * Can an entry name a group that is gone, and its number be somebody else's by now? Not while the publisher lives: a handle publishes after its
@@ -32,6 +32,20 @@
 #define HANDLES_MAX 65536 /* of one process in one group */
 
 static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+void fanout_name_of_number(char *text, int id)
+{
+	snprintf(text, FANOUT_NAME_MAX + 1, "#%d", id);
+}
+
+const char *fanout_name_title(char *text, const char *name)
+{
+	if (name[0] == '#')
+		snprintf(text, FANOUT_NAME_MAX + 2, "%s", name + 1);
+	else
+		snprintf(text, FANOUT_NAME_MAX + 2, "@%s", name);
+	return text;
+}
 
 int fanout_name_check(const char *name, struct netring_error *error)
 {
@@ -98,7 +112,7 @@ static int64_t now_ms(void)
 
 int fanout_name_lock(int *fd, const char *name, int ifindex, struct netring_error *error)
 {
-	char lock[sizeof(((struct sockaddr_un *)0)->sun_path)], holder[FANOUT_DIAG_TEXT];
+	char lock[sizeof(((struct sockaddr_un *)0)->sun_path)], holder[FANOUT_DIAG_TEXT], title[FANOUT_NAME_MAX + 2];
 	const struct timespec pause = { .tv_nsec = LOCK_RETRY_MS * 1000000 };
 	int64_t deadline = now_ms() + LOCK_TIMEOUT_MS;
 	int ret;
@@ -108,36 +122,37 @@ int fanout_name_lock(int *fd, const char *name, int ifindex, struct netring_erro
 		nanosleep(&pause, NULL);
 	if (ret == -EADDRINUSE)
 		return error_set(error, EBUSY,
-				 "fanout group @%s: %s has been joining it for %d s (it holds the abstract Unix socket @%s); is it stopped?", name,
-				 lock_holder(holder, lock), LOCK_TIMEOUT_MS / 1000, lock);
-	return ret < 0 ? error_errno(error, -ret, "fanout group @%s: abstract Unix socket @%s", name, lock) : 0;
+				 "fanout group %s: %s has been joining it for %d s (it holds the abstract Unix socket @%s); is it stopped?",
+				 fanout_name_title(title, name), lock_holder(holder, lock), LOCK_TIMEOUT_MS / 1000, lock);
+	return ret < 0 ? error_errno(error, -ret, "fanout group %s: abstract Unix socket @%s", fanout_name_title(title, name), lock) : 0;
 }
 
 /* One line of /proc/net/unix: its last word is the name, an abstract one with @ in front. prefix ends in a slash. */
 static bool parse_entry(struct fanout_name_entry *entry, const char *line, const char *prefix)
 {
 	const char *found = strrchr(line, ' ');
-	unsigned id, mode, flags;
+	unsigned id, mode, flags, fingerprint;
 	int pid;
 
 	if (!found || strncmp(found + 1, prefix, strlen(prefix)) != 0)
 		return false;
-	if (sscanf(found + 1 + strlen(prefix), "%u/%u-%x/%d-", &id, &mode, &flags, &pid) != 4 || id > UINT16_MAX || mode > NETRING_FANOUT_INNER)
+	if (sscanf(found + 1 + strlen(prefix), "%u/%u-%x-%x/%d-", &id, &mode, &flags, &fingerprint, &pid) != 5 || id > UINT16_MAX ||
+	    mode > NETRING_FANOUT_INNER)
 		return false;
-	*entry = (struct fanout_name_entry){ (int)id, (enum netring_fanout_mode)mode, (int)flags, pid };
+	*entry = (struct fanout_name_entry){ (int)id, (enum netring_fanout_mode)mode, (int)flags, fingerprint, pid };
 	return true;
 }
 
 int fanout_name_find(struct fanout_name_entry *entry, const char *name, int ifindex, struct netring_error *error)
 {
 	static const char path[] = "/proc/thread-self/net/unix";
-	char prefix[80], *line = NULL;
+	char prefix[80], title[FANOUT_NAME_MAX + 2], *line = NULL;
 	size_t size = 0;
 	int found = 0, failure;
 	FILE *file = fopen(path, "re");
 
 	if (!file)
-		return error_errno(error, errno, "fanout group @%s: names of groups are looked up in %s", name, path);
+		return error_errno(error, errno, "fanout group %s: names of groups are looked up in %s", fanout_name_title(title, name), path);
 	snprintf(prefix, sizeof(prefix), "@netring/fanout/%s/%d/", name, ifindex);
 	errno = 0;
 	while (!found && getline(&line, &size, file) >= 0) {
@@ -147,18 +162,18 @@ int fanout_name_find(struct fanout_name_entry *entry, const char *name, int ifin
 	failure = found || feof(file) ? 0 : errno;
 	free(line);
 	fclose(file);
-	return failure ? error_errno(error, failure, "fanout group @%s: %s", name, path) : found;
+	return failure ? error_errno(error, failure, "fanout group %s: %s", fanout_name_title(title, name), path) : found;
 }
 
 int fanout_name_publish(int *fd, const struct fanout_name_entry *entry, const char *name, int ifindex, struct netring_error *error)
 {
-	char text[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char text[sizeof(((struct sockaddr_un *)0)->sun_path)], title[FANOUT_NAME_MAX + 2];
 	int ret = -EADDRINUSE;
 
 	for (unsigned n = 0; ret == -EADDRINUSE && n < HANDLES_MAX; n++) {
-		snprintf(text, sizeof(text), "netring/fanout/%s/%d/%d/%u-%x/%d-%u", name, ifindex, entry->id, (unsigned)entry->mode,
-			 (unsigned)entry->kernel_flags, (int)getpid(), n);
+		snprintf(text, sizeof(text), "netring/fanout/%s/%d/%d/%u-%x-%x/%d-%u", name, ifindex, entry->id, (unsigned)entry->mode,
+			 (unsigned)entry->kernel_flags, entry->fingerprint, (int)getpid(), n);
 		ret = bind_name(fd, SOCK_DGRAM, text);
 	}
-	return ret < 0 ? error_errno(error, -ret, "fanout group @%s: abstract Unix socket @%s", name, text) : 0;
+	return ret < 0 ? error_errno(error, -ret, "fanout group %s: abstract Unix socket @%s", fanout_name_title(title, name), text) : 0;
 }

@@ -14,8 +14,18 @@ struct fanout_name_entry {
 	int id;				/* of the group */
 	enum netring_fanout_mode mode;
 	int kernel_flags;		/* PACKET_FANOUT_FLAG_* */
+	uint32_t fingerprint;		/* of the program; 0: none */
 	int pid;			/* of one who published it, in its own PID namespace */
 };
+
+/*
+ * A group that has a number is in the registry if it has a program, because the kernel lets anybody replace that: under this name, which no user can give.
+ * text has FANOUT_NAME_MAX + 1 bytes.
+ */
+void fanout_name_of_number(char *text, int id);
+
+/* As the user wrote it: "@sensor1", or "7" for a number's. text has FANOUT_NAME_MAX + 2 bytes. Returns text. */
+const char *fanout_name_title(char *text, const char *name);
 
 /* -EINVAL, with what is allowed in the text: 1 to FANOUT_NAME_MAX of A-Z a-z 0-9 . _ - */
 int fanout_name_check(const char *name, struct netring_error *error);

@@ -374,6 +374,31 @@ static int open_ebpf(int *fd, const char *path, struct netring_error *error)
 	return pinned ? open_pin(bpf, fd, path, error) : open_object(bpf, fd, path, error);
 }
 
+/* FNV-1a */
+static uint32_t digest(const void *data, size_t size)
+{
+	const uint8_t *byte = data;
+	uint32_t sum = UINT32_C(2166136261);
+
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ byte[i]) * UINT32_C(16777619);
+	return sum;
+}
+
+/* Of an eBPF program its tag, by which the kernel itself tells programs apart. */
+static uint32_t find_fingerprint(const struct fanout_program *program)
+{
+	const struct libbpf *bpf;
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (program->cbpf)
+		return digest(program->cbpf, program->length * sizeof(*program->cbpf));
+	if (program->fd < 0 || libbpf_load(&bpf, NULL) < 0 || bpf->bpf_obj_get_info_by_fd(program->fd, &info, &size) < 0)
+		return 0;
+	return digest(info.tag, sizeof(info.tag));
+}
+
 int fanout_program_open(struct fanout_program *program, enum netring_fanout_mode mode, const char *path, struct netring_error *error)
 {
 	int ret;
@@ -395,6 +420,8 @@ int fanout_program_open(struct fanout_program *program, enum netring_fanout_mode
 	}
 	if (ret < 0)
 		fanout_program_close(program);
+	else
+		program->fingerprint = find_fingerprint(program);
 	return ret;
 }
 

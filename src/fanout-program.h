@@ -9,6 +9,7 @@ struct fanout_program {
 	struct sock_filter *cbpf;	/* NULL: none */
 	unsigned length;		/* instructions */
 	int fd;				/* eBPF; -1: none */
+	uint32_t fingerprint;		/* a number that other programs are unlikely to have; 0: no program */
 };
 
 void fanout_program_init(struct fanout_program *program);

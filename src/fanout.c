@@ -136,16 +136,20 @@ static int kernel_flags(const struct netring_fanout *config, bool ignore_outgoin
 static int find_named(struct fanout *fanout, struct netring_error *error)
 {
 	struct fanout_name_entry entry;
-	char theirs[FANOUT_DIAG_TEXT], process[FANOUT_DIAG_TEXT], ours[FANOUT_DIAG_TEXT];
+	char theirs[FANOUT_DIAG_TEXT], process[FANOUT_DIAG_TEXT], ours[FANOUT_DIAG_TEXT], title[FANOUT_NAME_MAX + 2];
 	int ret = fanout_name_lock(&fanout->lock_fd, fanout->name, fanout->ifindex, error);
 
 	if (ret == 0)
 		ret = fanout_name_find(&entry, fanout->name, fanout->ifindex, error);
 	if (ret <= 0)
 		return ret;
+	if (entry.mode == fanout->config.mode && entry.kernel_flags == fanout->kernel_flags && entry.fingerprint != fanout->program.fingerprint)
+		return error_set(error, EINVAL, "fanout group %s on %s has another program; it cannot be joined with this one: %s has it",
+				 fanout_name_title(title, fanout->name), fanout->interface, fanout_diag_process(process, entry.pid));
 	if (entry.mode != fanout->config.mode || entry.kernel_flags != fanout->kernel_flags)
-		return error_set(error, EINVAL, "fanout group @%s on %s is %s; it cannot be joined with %s: %s has it", fanout->name,
-				 fanout->interface, fanout_diag_describe(theirs, modes[entry.mode].name, entry.kernel_flags),
+		return error_set(error, EINVAL, "fanout group %s on %s is %s; it cannot be joined with %s: %s has it",
+				 fanout_name_title(title, fanout->name), fanout->interface,
+				 fanout_diag_describe(theirs, modes[entry.mode].name, entry.kernel_flags),
 				 fanout_diag_describe(ours, modes[fanout->config.mode].name, fanout->kernel_flags),
 				 fanout_diag_process(process, entry.pid));
 	fanout->id = entry.id;
@@ -162,9 +166,14 @@ static int prepare(struct fanout *fanout, const struct netring_fanout *config, s
 			return ret;
 	}
 	ret = fanout_program_open(&fanout->program, config->mode, config->program, error);
-	if (ret < 0 || !config->name)
+	if (ret < 0)
 		return ret;
-	strcpy(fanout->name, config->name);
+	if (config->name)
+		strcpy(fanout->name, config->name);
+	else if (config->group != NETRING_FANOUT_AUTO && (fanout->program.cbpf || fanout->program.fd >= 0))
+		fanout_name_of_number(fanout->name, config->group);
+	else
+		return 0;
 	return find_named(fanout, error);
 }
 
@@ -204,7 +213,7 @@ static const char *interface_name(char name[IF_NAMESIZE], int ifindex)
 /* "42", or "@sensor1 (42)" */
 static const char *group_title(char text[64], const struct fanout *fanout)
 {
-	if (fanout->name[0])
+	if (fanout->name[0] && fanout->name[0] != '#')
 		snprintf(text, 64, "@%s (%d)", fanout->name, fanout->id);
 	else
 		snprintf(text, 64, "%d", fanout->id);
@@ -271,7 +280,9 @@ static int read_id(struct fanout *fanout, int fd, struct netring_error *error)
 /* What the first of a handle's sockets does for all of them. In a group that others have made, the program replaces an equal one. */
 static int set_up(struct fanout *fanout, int fd, struct netring_error *error)
 {
-	struct fanout_name_entry entry = { .mode = fanout->config.mode, .kernel_flags = fanout->kernel_flags };
+	struct fanout_name_entry entry = { .mode = fanout->config.mode,
+					   .kernel_flags = fanout->kernel_flags,
+					   .fingerprint = fanout->program.fingerprint };
 	int ret = fanout->id < 0 ? read_id(fanout, fd, error) : 0;
 
 	if (ret == 0)

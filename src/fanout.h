@@ -18,7 +18,7 @@ struct fanout {
 	unsigned members;		/* that joined through this struct */
 	char interface[16];
 	int ifindex;
-	char name[33];			/* "": none */
+	char name[33];			/* in the registry of fanout-name.h; "": not in it */
 	int lock_fd, name_fd;		/* of a group that has a name; see fanout-name.h */
 	struct fanout_program program;
 };

@@ -661,6 +661,17 @@ START_TEST(test_names)
 	other_mode.flags = NETRING_FANOUT_FLAG_ROLLOVER;
 	expect_text(try_open(&third, &other_mode, "nr1", &error), EINVAL, &error, "mode lb, flags rollover");
 
+	/* A number with a program is there, too: to the kernel both modes are one, and the second program would replace the first. */
+	other_mode = (struct netring_fanout){ .mode = NETRING_FANOUT_SYMMETRIC, .group = 7 };
+	group_open(&third, &other_mode, "nr1", 1);
+	other_mode.mode = NETRING_FANOUT_INNER;
+	expect_text(try_open(&elsewhere, &other_mode, "nr1", &error), EINVAL, &error,
+		    "fanout group 7 on nr1 is mode symmetric; it cannot be joined with mode inner");
+	ck_assert_ptr_nonnull(strstr(error.text, process));
+	group_close(&third);
+	group_open(&elsewhere, &other_mode, "nr1", 1);
+	group_close(&elsewhere);
+
 	group_close(&first); /* the name lives on with the second one, and dies with it */
 	group_open(&third, &config, "nr1", 1);
 	ck_assert_int_eq(third.fanout.id, id);
