@@ -41,7 +41,8 @@ struct boundary {
 struct dumper {
 	struct dumper *next;
 	FILE *file;
-	uint8_t *buffer; /* that the stream was given last; the program may have given it another */
+	const void *kind; /* of stream: what freopen changes */
+	uint8_t *buffer;  /* that the stream was given last; the program may have given it another */
 	struct file_writer writer;
 	struct boundary in_buffer, in_flight; /* the first boundary in what the stream holds, and in what the kernel is writing */
 	unsigned long lost;		      /* packets that are not in the file, because it could not be written */
@@ -57,6 +58,42 @@ static bool dumped_to_stdout;
 static struct dumper *dumpers;
 /* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
 static pthread_mutex_t dumpers_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+/* A stream's own functions, behind which fopencookie's are. glibc keeps the pointer to them behind the FILE. */
+static const void *kind_of(const FILE *file)
+{
+	return *(const void *const *)(file + 1);
+}
+
+/* With its writer closed or abandoned. */
+static void free_dumper(struct dumper *dumper)
+{
+	if (dumper->lost > 0)
+		log_write(&dumper->log, LOG_WARN, "%s: %lu packets are not in the file, because it could not be written", dumper->name, dumper->lost);
+	log_close(&dumper->log);
+	free(dumper);
+}
+
+/*
+ * freopen has made other streams of some: the program's own, which keep the descriptor's number. It has flushed them, so nothing is in flight. The next
+ * pcap_dump comes here, for they have no buffer then.
+ */
+static void forget_reopened(void)
+{
+	pthread_mutex_lock(&dumpers_lock);
+	for (struct dumper **place = &dumpers; *place;) {
+		struct dumper *dumper = *place;
+
+		if (kind_of(dumper->file) == dumper->kind) {
+			place = &dumper->next;
+			continue;
+		}
+		*place = dumper->next;
+		file_writer_abandon(&dumper->writer);
+		free_dumper(dumper);
+	}
+	pthread_mutex_unlock(&dumpers_lock);
+}
 
 /* Failures. */
 
@@ -228,16 +265,13 @@ static int cookie_close(void *cookie)
 	ret = file_writer_close(&dumper->writer);
 	if (ret < 0 && !dumper->is_reported)
 		report(dumper);
-	if (dumper->lost > 0)
-		log_write(&dumper->log, LOG_WARN, "%s: %lu packets are not in the file, because it could not be written", dumper->name, dumper->lost);
 	pthread_mutex_lock(&dumpers_lock);
 	while (*place && *place != dumper)
 		place = &(*place)->next;
 	if (*place)
 		*place = dumper->next;
 	pthread_mutex_unlock(&dumpers_lock);
-	log_close(&dumper->log);
-	free(dumper);
+	free_dumper(dumper);
 	errno = -ret;
 	return ret < 0 ? -1 : 0;
 }
@@ -275,6 +309,8 @@ void dump_flush_pending(void)
 	bool all = __atomic_exchange_n(&dump_by_others, false, __ATOMIC_RELAXED) || dump_thread.several;
 	int saved_errno = errno;
 
+	if (all)
+		forget_reopened();
 	pthread_mutex_lock(&dumpers_lock);
 	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
 		if (all || dump_thread.last == dumper->file)
@@ -402,6 +438,8 @@ static bool make_stream(struct dumper *dumper, FILE *opened, const char *mode)
 	if (!dumper->file)
 		return false;
 	dumper->file->_fileno = dumper->writer.fd;
+	dumper->file->_wide_data = NULL; /* else freopen, which takes it for a stream of its own, writes to where fopencookie lets this point */
+	dumper->kind = kind_of(dumper->file);
 	file_writer_room(&dumper->writer, &dumper->buffer, &end);
 	setvbuf(dumper->file, (char *)dumper->buffer, _IOFBF, (size_t)(end - dumper->buffer));
 	fwrite(opened->_IO_write_base, 1, waiting, dumper->file);
@@ -484,6 +522,7 @@ static __attribute__((noinline)) void remember_stream(FILE *file)
 /* A packet that does not fit into the buffer, or whose stream has failed. */
 static __attribute__((noinline, cold)) void dump_slowly(FILE *file, const struct savefile_record *record, const u_char *data)
 {
+	forget_reopened();
 	if (ferror_unlocked(file)) {
 		count_refused(file);
 		return;
@@ -546,6 +585,7 @@ int pcap_dump_flush(pcap_dumper_t *dumper)
 
 void pcap_dump_close(pcap_dumper_t *dumper)
 {
+	forget_reopened();
 	fclose((FILE *)dumper);
 }
 

@@ -431,6 +431,19 @@ void file_writer_forked(struct file_writer *writer)
 	writer->status_fd = writer->ring_refused ? -1 : open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 }
 
+void file_writer_abandon(struct file_writer *writer)
+{
+	if (writer->in_flight)
+		write_ring_wait(writer->ring);
+	write_ring_close(writer->ring);
+	if (writer->status_fd >= 0)
+		close(writer->status_fd);
+	free_memory(writer);
+	writer->fd = writer->status_fd = -1;
+	writer->ring = NULL;
+	writer->in_flight = 0;
+}
+
 int file_writer_close(struct file_writer *writer)
 {
 	int ret = land(writer);
@@ -439,11 +452,6 @@ int file_writer_close(struct file_writer *writer)
 	catch_up(writer);
 	if (close(writer->fd) < 0 && ret == 0)
 		ret = writer->failure = -errno;
-	write_ring_close(writer->ring);
-	if (writer->status_fd >= 0)
-		close(writer->status_fd);
-	free_memory(writer);
-	writer->fd = writer->status_fd = -1;
-	writer->ring = NULL;
+	file_writer_abandon(writer);
 	return ret;
 }

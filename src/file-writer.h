@@ -96,6 +96,9 @@ void file_writer_moved(struct file_writer *writer);
 /* After a failure: ends a regular file at that position, before its last bytes, unless somebody else has written to it. */
 void file_writer_trim(struct file_writer *writer, off_t end);
 
+/* Gives up all but the descriptor: its number has become somebody else's. After file_writer_settle. */
+void file_writer_abandon(struct file_writer *writer);
+
 /* In a child process behind fork: what is in flight is the parent's, and so is the ring. */
 void file_writer_forked(struct file_writer *writer);
 
