@@ -30,6 +30,7 @@
 
 #include "file-writer.h"
 #include "savefile-records.h"
+#include "savefile-streams.h"
 
 /* A place in the file that is known to lie between packets. */
 struct boundary {
@@ -69,7 +70,7 @@ static const void *kind_of(const FILE *file)
 static void free_dumper(struct dumper *dumper)
 {
 	if (dumper->lost > 0)
-		log_write(&dumper->log, LOG_WARN, "%s: %lu packets are not in the file, because it could not be written", dumper->name, dumper->lost);
+		log_write(&dumper->log, LOG_INFO, "%s: closed; it could not be written; lost=%lu", dumper->name, dumper->lost);
 	log_close(&dumper->log);
 	free(dumper);
 }
@@ -114,16 +115,18 @@ static off_t count_lost(struct dumper *dumper, const struct file_writer_loss *pi
 	return first->straddler;
 }
 
+/* One line for each file: all that is lost is counted when it is closed. */
 static void report(struct dumper *dumper)
 {
 	const struct file_writer *writer = &dumper->writer;
 	const char *reason = strerror(-writer->failure);
 
 	if (writer->regular)
-		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; the file ends at byte %lld, and nothing more is written to it",
-			  dumper->name, reason, (long long)writer->position);
+		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; the file ends at byte %lld, and nothing more is written to it; lost=%lu",
+			  dumper->name, reason, (long long)writer->position, dumper->lost);
 	else
-		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; nothing more is written to it", dumper->name, reason);
+		log_write(&dumper->log, LOG_ERROR, "%s: cannot write: %s; nothing more is written to it; lost=%lu", dumper->name, reason,
+			  dumper->lost);
 }
 
 /*
@@ -135,32 +138,54 @@ static void note_failure(struct dumper *dumper, const uint8_t *data, size_t size
 	struct file_writer *writer = &dumper->writer;
 	const struct file_writer_loss *loss = &writer->loss;
 	struct file_writer_loss refused = { .data = data, .size = size, .position = loss->position + (off_t)loss->size };
-	bool is_this_piece = loss->data == data;
+	bool is_this_piece = loss->data == data, is_first = !dumper->is_reported;
 
-	if (!dumper->is_reported) {
+	if (is_first) {
 		off_t end = count_lost(dumper, loss, is_this_piece ? &dumper->in_buffer : &dumper->in_flight);
 
 		if (end >= 0)
 			file_writer_trim(writer, end);
-		dumper->is_reported = true;
-		report(dumper);
-		if (is_this_piece)
-			return;
 	}
-	if (size > 0 && dumper->in_buffer.position >= refused.position) {
+	if (size > 0 && !(is_first && is_this_piece) && dumper->in_buffer.position >= refused.position) {
 		dumper->in_buffer.has_straddler = false; /* counted where it begins */
 		count_lost(dumper, &refused, &dumper->in_buffer);
 	}
+	dumper->is_reported = true;
+	if (is_first)
+		report(dumper);
+}
+
+static struct dumper *dumper_of(const FILE *file)
+{
+	struct dumper *dumper;
+
+	pthread_mutex_lock(&dumpers_lock);
+	for (dumper = dumpers; dumper; dumper = dumper->next)
+		if (dumper->file == file)
+			break;
+	pthread_mutex_unlock(&dumpers_lock);
+	return dumper;
 }
 
 /* One packet that was not even taken, because its stream has failed before. */
 static void count_refused(const FILE *file)
 {
-	pthread_mutex_lock(&dumpers_lock);
-	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
-		if (dumper->file == file)
-			dumper->lost++;
-	pthread_mutex_unlock(&dumpers_lock);
+	struct dumper *dumper = dumper_of(file);
+
+	if (dumper)
+		dumper->lost++;
+	else
+		savefile_stream_failed(file, 0, 1);
+}
+
+/* The stream has just failed. A dumper's has said so itself. */
+static void note_stream_failure(const FILE *file, unsigned lost)
+{
+	int errnum = errno;
+
+	if (!dumper_of(file))
+		savefile_stream_failed(file, errnum, lost);
+	errno = errnum;
 }
 
 /* The stream's functions. */
@@ -290,6 +315,19 @@ static int flush_stream(FILE *file)
 	return ret;
 }
 
+/* Standard output is the program's; but what waits there for a reader that goes to sleep, or for the end, was dumped by pcap_dump. */
+static void flush_stdout(void)
+{
+	if (__atomic_exchange_n(&dumped_to_stdout, false, __ATOMIC_RELAXED) && fflush(stdout) == EOF)
+		savefile_stream_failed(stdout, errno, 0);
+}
+
+/* exit would drop it in silence. */
+static __attribute__((destructor)) void flush_stdout_at_exit(void)
+{
+	flush_stdout();
+}
+
 static bool try_flush(struct dumper *dumper)
 {
 	FILE *file = dumper->file;
@@ -316,8 +354,7 @@ void dump_flush_pending(void)
 		if (all || dump_thread.last == dumper->file)
 			try_flush(dumper); /* a thread that is at it now will flush it itself */
 	pthread_mutex_unlock(&dumpers_lock);
-	if (__atomic_exchange_n(&dumped_to_stdout, false, __ATOMIC_RELAXED))
-		fflush(stdout);
+	flush_stdout();
 	dump_thread.last = NULL;
 	dump_thread.several = false;
 	errno = saved_errno;
@@ -458,6 +495,8 @@ static pcap_dumper_t *adopt(FILE *opened, const char *path, const char *mode, st
 
 	if (!opened || opened == stdout || settings->config.value[CONFIG_DUMP] == DUMP_STDIO) {
 		log_close(&settings->log);
+		if (opened)
+			savefile_stream_opened(opened, opened == stdout ? "standard output" : path);
 		return (pcap_dumper_t *)opened;
 	}
 	dumper = make_dumper(opened, path, settings, &error);
@@ -470,8 +509,10 @@ static pcap_dumper_t *adopt(FILE *opened, const char *path, const char *mode, st
 	if (!dumper) {
 		log_write(&settings->log, LOG_WARN, "%s; it is written as libpcap does", error.text);
 		log_close(&settings->log);
+		savefile_stream_opened(opened, path);
 		return (pcap_dumper_t *)opened;
 	}
+	savefile_stream_closed(dumper->file); /* there was another in that place */
 	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&dumpers_lock);
 	dumper->next = dumpers;
@@ -502,7 +543,11 @@ pcap_dumper_t *pcap_dump_open_append(pcap_t *p, const char *path)
 
 pcap_dumper_t *pcap_dump_fopen(pcap_t *p, FILE *file)
 {
-	return inner_pcap_dump_fopen(p->inner, file);
+	pcap_dumper_t *dumper = inner_pcap_dump_fopen(p->inner, file);
+
+	if (dumper)
+		savefile_stream_opened(file, "stream");
+	return dumper;
 }
 
 /* Dumping. */
@@ -531,6 +576,8 @@ static __attribute__((noinline, cold)) void dump_slowly(FILE *file, const struct
 	dump_thread.packet_size = sizeof(*record) + record->captured_len;
 	if (fwrite_unlocked(record, sizeof(*record), 1, file) == 1)
 		fwrite_unlocked(data, record->captured_len, 1, file);
+	if (ferror_unlocked(file))
+		note_stream_failure(file, 1);
 	dump_thread.packet = NULL;
 }
 
@@ -580,13 +627,23 @@ int pcap_dump_flush(pcap_dumper_t *dumper)
 		dump_thread.flush_wanted = true;
 		return 0;
 	}
-	return flush_stream(file) == EOF || ferror(file) ? PCAP_ERROR : 0;
+	if (flush_stream(file) != EOF && !ferror(file))
+		return 0;
+	note_stream_failure(file, 0);
+	return PCAP_ERROR;
 }
 
 void pcap_dump_close(pcap_dumper_t *dumper)
 {
+	FILE *file = (FILE *)dumper;
+	bool is_ours;
+
 	forget_reopened();
-	fclose((FILE *)dumper);
+	is_ours = dumper_of(file);
+	if (fclose(file) == EOF && !is_ours)
+		savefile_stream_failed(file, errno, 0);
+	if (!is_ours)
+		savefile_stream_closed(file);
 }
 
 FILE *pcap_dump_file(pcap_dumper_t *dumper)

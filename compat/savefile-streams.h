@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Streams of the program's own that packets are dumped to: standard output, what pcap_dump_fopen was given, and all with NETRING_DUMP=stdio. What is known
+ * of each is its name and whether it has failed, so that the log says once when packets are lost. The program may close such a stream without a word, so
+ * nothing is kept open for one, and a FILE is only compared here, never looked into. Any thread may call these.
+ */
+#ifndef NETRING_SAVEFILE_STREAMS_H
+#define NETRING_SAVEFILE_STREAMS_H
+
+#include <stdio.h>
+
+/* Packets will be dumped to it, under that name (copied). What was known of another stream in the same place is forgotten. */
+void savefile_stream_opened(const FILE *file, const char *name);
+
+/* It has failed, with that errno (0: not known), and `lost` packets are lost that were not counted before. Logs one line for each stream. */
+void savefile_stream_failed(const FILE *file, int errnum, unsigned lost);
+
+/* Forgets it. Says how many packets were lost. */
+void savefile_stream_closed(const FILE *file);
+
+#endif
