@@ -245,14 +245,30 @@ static ssize_t cookie_write(void *cookie, const char *data, size_t size)
 	return 0;
 }
 
-/* Where in the file the stream is: asked for each packet by programs that limit the size of a file, so without a system call. */
+/* Somebody else may have written to the descriptor, or moved it. What waits in the stream comes behind that. */
+static void learn_position(struct dumper *dumper)
+{
+	off_t before = file_writer_tell(&dumper->writer);
+
+	file_writer_moved(&dumper->writer);
+	if (dumper->file->_IO_write_ptr > dumper->file->_IO_write_base)
+		dumper->in_buffer.position += file_writer_tell(&dumper->writer) - before;
+	else
+		turn_buffer(dumper);
+}
+
+/*
+ * Where in the file the stream is: asked for each packet by programs that limit the size of a file, so without a system call while packets come. What the
+ * program has done to the descriptor behind a flush, when nothing waits in the stream, is seen.
+ */
 static int cookie_seek(void *cookie, off64_t *offset, int whence)
 {
 	struct dumper *dumper = cookie;
+	bool waiting = dumper->file->_IO_write_ptr > dumper->file->_IO_write_base;
 	off_t position;
 	int ret;
 
-	if (whence == SEEK_CUR && *offset == 0 && dumper->writer.regular) {
+	if (whence == SEEK_CUR && *offset == 0 && waiting && file_writer_is_sure(&dumper->writer)) {
 		*offset = file_writer_tell(&dumper->writer);
 		return 0;
 	}
@@ -263,8 +279,7 @@ static int cookie_seek(void *cookie, off64_t *offset, int whence)
 		return -1;
 	}
 	*offset = position;
-	file_writer_moved(&dumper->writer);
-	turn_buffer(dumper);
+	learn_position(dumper);
 	return 0;
 }
 

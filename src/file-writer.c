@@ -100,16 +100,24 @@ static void choose_way(struct file_writer *writer)
 	set_direct(writer, false);
 }
 
-/* Somebody else may have moved the descriptor, written, or cut the file. Not so while it is we who have left the offset behind. */
+/*
+ * Somebody else may have moved the descriptor, written, or cut the file. Not so while it is we who have left the offset behind. What is appended goes to
+ * the file's end, wherever the offset is.
+ */
 static void learn_position(struct file_writer *writer)
 {
+	struct stat status;
 	off_t position;
 
 	if (!writer->regular || writer->behind)
 		return;
-	position = lseek(writer->fd, 0, writer->appends ? SEEK_END : SEEK_CUR);
+	if (writer->appends)
+		position = fstat(writer->fd, &status) < 0 ? -1 : status.st_size;
+	else
+		position = lseek(writer->fd, 0, SEEK_CUR);
 	if (position >= 0)
 		writer->position = position;
+	writer->seen = false;
 }
 
 int file_writer_open(struct file_writer *writer, int fd, const struct file_writer_options *options, struct netring_error *error)
@@ -378,6 +386,7 @@ int file_writer_settle(struct file_writer *writer)
 	set_direct(writer, false);
 	if (catch_up(writer) < 0 && ret == 0)
 		ret = -errno;
+	writer->seen = true;
 	return ret;
 }
 
@@ -399,6 +408,11 @@ bool file_writer_owns(const struct file_writer *writer, const void *memory)
 off_t file_writer_tell(const struct file_writer *writer)
 {
 	return writer->position + (off_t)writer->in_flight;
+}
+
+bool file_writer_is_sure(const struct file_writer *writer)
+{
+	return writer->regular && !writer->appends && !writer->seen;
 }
 
 void file_writer_moved(struct file_writer *writer)

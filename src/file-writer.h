@@ -42,6 +42,7 @@ struct file_writer {
 	bool direct;		/* whole blocks go around the page cache */
 	bool direct_is_on;	/* fd has O_DIRECT now */
 	bool behind;		/* fd's own offset is not position */
+	bool seen;		/* the program may have written to fd, or moved it, since position was learned */
 	off_t position;		/* in the file, of the first byte that is not known to be there */
 	uint8_t *memory;	/* chunks[2], or only one while not large */
 	size_t chunk_size;
@@ -87,8 +88,11 @@ int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size
 /* Everything handed over is in the file, and fd is as anybody would expect it: its offset behind that, without O_DIRECT. Returns as file_writer_put. */
 int file_writer_settle(struct file_writer *writer);
 
-/* The position in the file behind everything that was handed over. */
+/* The position in the file behind everything that was handed over, if nobody else has written to the file or moved fd. */
 off_t file_writer_tell(const struct file_writer *writer);
+
+/* True if that is certain for a program that does not write to fd while it leaves bytes in the caller's memory. */
+bool file_writer_is_sure(const struct file_writer *writer);
 
 /* The descriptor has been moved by somebody else. After file_writer_settle. */
 void file_writer_moved(struct file_writer *writer);
