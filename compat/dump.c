@@ -53,7 +53,7 @@ struct dumper {
 };
 
 __thread struct dump_thread dump_thread;
-bool dump_by_others;
+bool dump_by_others, dump_reader_sleeps;
 static bool dumped_to_stdout;
 
 static struct dumper *dumpers;
@@ -359,7 +359,7 @@ static bool try_flush(struct dumper *dumper)
 
 void dump_flush_pending(void)
 {
-	bool all = __atomic_exchange_n(&dump_by_others, false, __ATOMIC_RELAXED) || dump_thread.several;
+	bool all = __atomic_exchange_n(&dump_by_others, false, __ATOMIC_SEQ_CST) || dump_thread.several;
 	int saved_errno = errno;
 
 	if (all)
@@ -375,10 +375,12 @@ void dump_flush_pending(void)
 	errno = saved_errno;
 }
 
-void dump_flush_if_drained(pcap_t *p)
+void dump_look_if_drained(pcap_t *p)
 {
-	if (!p->closed && (p->nonblock || p->fd_is_known) && !capture_is_ready(p->capture))
-		dump_flush_pending();
+	if (p->closed || capture_is_ready(p->capture))
+		return;
+	dump_before_sleep();
+	dump_thread.drained = true;
 }
 
 /*
@@ -572,7 +574,9 @@ static __attribute__((noinline)) void remember_stream(FILE *file)
 	if (file == stdout)
 		__atomic_store_n(&dumped_to_stdout, true, __ATOMIC_RELAXED);
 	if (!dump_thread.reads) {
-		__atomic_store_n(&dump_by_others, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&dump_by_others, true, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&dump_reader_sleeps, __ATOMIC_SEQ_CST))
+			dump_flush_pending();
 		return;
 	}
 	dump_thread.several |= dump_thread.last != NULL;
@@ -610,6 +614,15 @@ static inline void append(FILE *file, const struct savefile_record *record, cons
 	file->_IO_write_ptr = place + sizeof(*record) + record->captured_len;
 }
 
+static __attribute__((noinline, cold)) void flush_dumped(FILE *file)
+{
+	if (dump_thread.flush_wanted)
+		flush_stream(file);
+	dump_thread.flush_wanted = false;
+	if (dump_thread.drained)
+		dump_flush_pending();
+}
+
 void pcap_dump(u_char *dumper, const struct pcap_pkthdr *header, const u_char *data)
 {
 	struct savefile_record record = { (int32_t)header->ts.tv_sec, (int32_t)header->ts.tv_usec, header->caplen, header->len };
@@ -627,10 +640,8 @@ void pcap_dump(u_char *dumper, const struct pcap_pkthdr *header, const u_char *d
 		funlockfile(file);
 	if (unlikely(dump_thread.last != file))
 		remember_stream(file);
-	if (unlikely(dump_thread.flush_wanted)) {
-		flush_stream(file);
-		dump_thread.flush_wanted = false;
-	}
+	if (unlikely(dump_thread.flush_wanted | dump_thread.drained))
+		flush_dumped(file);
 }
 
 /* A signal handler may call this in the middle of a packet (tcpdump's of SIGUSR2 does); then it is done behind that packet. */

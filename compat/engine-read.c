@@ -399,6 +399,7 @@ static int dispatch(pcap_t *p, int count, const struct reader *reader)
 		if (total > 0 || (woken && !patient && !has_to_wait_on(p)))
 			return total;
 		ret = wait_for_packets(p);
+		dump_when_reading();
 		if (ret < 0)
 			return ret;
 		woken = true;
@@ -413,6 +414,7 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 	if (unlikely(p->cpu >= 0) && engine_pin(p) < 0)
 		return PCAP_ERROR;
 	p->reads++;
+	dump_when_reading();
 	ret = dispatch(p, count, &reader);
 	dump_before_return(p);
 	if (--p->reads == 0 && unlikely(p->closed))

@@ -23,11 +23,14 @@ static ssize_t input_read(void *cookie, char *data, size_t size)
 {
 	FILE *savefile = cookie;
 	size_t ahead = (size_t)(savefile->_IO_read_end - savefile->_IO_read_ptr);
+	ssize_t bytes;
 
 	if (ahead > 0)
 		return (ssize_t)fread(data, 1, ahead < size ? ahead : size, savefile);
 	dump_before_sleep();
-	return read(fileno(savefile), data, size);
+	bytes = read(fileno(savefile), data, size);
+	dump_when_reading();
+	return bytes;
 }
 
 static int input_close(void *cookie)
