@@ -458,6 +458,7 @@ static struct dumper *make_dumper(FILE *opened, const char *path, struct setting
 	struct dumper *dumper = calloc(1, sizeof(*dumper) + strlen(path) + 1);
 	struct file_writer_options options = {
 		.way = ways[settings->config.value[CONFIG_DUMP]],
+		.strict = settings->config.value[CONFIG_STRICT],
 		.buffer_size = settings->config.value[CONFIG_DUMP_BUFFER],
 	};
 	int fd = dup(fileno(opened)), ret = -ENOMEM;
@@ -503,8 +504,25 @@ static bool make_stream(struct dumper *dumper, FILE *opened, const char *mode)
 	return true;
 }
 
-/* The same file as a stream of ours. Where that cannot be, libpcap's own does as well. */
-static pcap_dumper_t *adopt(FILE *opened, const char *path, const char *mode, struct settings *settings)
+/* There can be no stream of ours. libpcap's own does as well, unless that is not wanted. */
+static pcap_dumper_t *fall_back(pcap_t *p, FILE *opened, const char *path, struct settings *settings, const struct netring_error *error)
+{
+	bool strict = settings->config.value[CONFIG_STRICT];
+
+	if (!strict)
+		log_write(&settings->log, LOG_WARN, "%s; it is written as libpcap does", error->text);
+	log_close(&settings->log);
+	if (strict) {
+		fclose(opened);
+		handle_fail(p, "%s (NETRING_STRICT)", error->text);
+		return NULL;
+	}
+	savefile_stream_opened(opened, path);
+	return (pcap_dumper_t *)opened;
+}
+
+/* The same file as a stream of ours. */
+static pcap_dumper_t *adopt(pcap_t *p, FILE *opened, const char *path, const char *mode, struct settings *settings)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct netring_error error = { "" };
@@ -523,12 +541,8 @@ static pcap_dumper_t *adopt(FILE *opened, const char *path, const char *mode, st
 		free(dumper);
 		dumper = NULL;
 	}
-	if (!dumper) {
-		log_write(&settings->log, LOG_WARN, "%s; it is written as libpcap does", error.text);
-		log_close(&settings->log);
-		savefile_stream_opened(opened, path);
-		return (pcap_dumper_t *)opened;
-	}
+	if (!dumper)
+		return fall_back(p, opened, path, settings, &error);
 	savefile_stream_closed(dumper->file); /* there was another in that place */
 	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&dumpers_lock);
@@ -545,7 +559,7 @@ pcap_dumper_t *pcap_dump_open(pcap_t *p, const char *path)
 	inner_stdio_refresh();
 	if (load_settings(p, &settings) < 0)
 		return NULL;
-	return adopt((FILE *)inner_pcap_dump_open(p->inner, path), path, "w", &settings);
+	return adopt(p, (FILE *)inner_pcap_dump_open(p->inner, path), path, "w", &settings);
 }
 
 pcap_dumper_t *pcap_dump_open_append(pcap_t *p, const char *path)
@@ -555,7 +569,7 @@ pcap_dumper_t *pcap_dump_open_append(pcap_t *p, const char *path)
 	inner_stdio_refresh();
 	if (load_settings(p, &settings) < 0)
 		return NULL;
-	return adopt((FILE *)inner_pcap_dump_open_append(p->inner, path), path, "a+", &settings);
+	return adopt(p, (FILE *)inner_pcap_dump_open_append(p->inner, path), path, "a+", &settings);
 }
 
 pcap_dumper_t *pcap_dump_fopen(pcap_t *p, FILE *file)

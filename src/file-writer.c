@@ -90,14 +90,20 @@ static void refuse_direct(struct file_writer *writer)
 		  "%s: O_DIRECT is refused; writing through the page cache", writer->options.name);
 }
 
-static void choose_way(struct file_writer *writer)
+static int choose_way(struct file_writer *writer, struct netring_error *error)
 {
-	if (!writer->regular || writer->options.way == FILE_WRITER_CACHED)
-		return;
-	writer->direct = writer->options.way == FILE_WRITER_DIRECT || (!writer->appends && direct_pays(writer->fd));
-	if (writer->direct && set_direct(writer, true) < 0)
+	const struct file_writer_options *options = &writer->options;
+
+	if (!writer->regular || options->way == FILE_WRITER_CACHED)
+		return 0;
+	writer->direct = options->way == FILE_WRITER_DIRECT || (!writer->appends && direct_pays(writer->fd));
+	if (writer->direct && set_direct(writer, true) < 0) {
+		if (options->strict && options->way == FILE_WRITER_DIRECT)
+			return error_set(error, EOPNOTSUPP, "%s: the file system refuses O_DIRECT", options->name);
 		refuse_direct(writer);
+	}
 	set_direct(writer, false);
+	return 0;
 }
 
 /*
@@ -124,6 +130,7 @@ int file_writer_open(struct file_writer *writer, int fd, const struct file_write
 {
 	int flags = fcntl(fd, F_GETFL);
 	struct stat status;
+	int ret;
 
 	*writer = (struct file_writer){ .options = *options, .fd = fd, .status_fd = -1, .chunk_size = options->buffer_size / 2 };
 	if (flags < 0 || fstat(fd, &status) < 0)
@@ -132,7 +139,9 @@ int file_writer_open(struct file_writer *writer, int fd, const struct file_write
 	writer->appends = flags & O_APPEND;
 	if (writer->chunk_size > SMALL_CHUNK || !writer->regular)
 		writer->chunk_size = SMALL_CHUNK;
-	choose_way(writer);
+	ret = choose_way(writer, error);
+	if (ret < 0)
+		return ret;
 	writer->memory = pages_allocate(writer->chunk_size);
 	if (!writer->memory)
 		return error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);

@@ -23,6 +23,7 @@ enum file_writer_way {
 
 struct file_writer_options {
 	enum file_writer_way way;
+	bool strict;		/* FILE_WRITER_DIRECT that is refused is an error */
 	size_t buffer_size;	/* bytes held back at most; a multiple of 64 KiB */
 	const char *name;	/* for people; must outlive the writer, like log */
 	const struct log *log;
@@ -61,7 +62,8 @@ struct file_writer {
 
 /*
  * A writer for fd, from its offset on (appends: from the end, wherever that is by then). Takes fd on success. -EBADF,
- * -ENOMEM. What the file system refuses is no failure but a line in the log.
+ * -ENOMEM. What the file system refuses is no failure but a line in the log, unless options->strict: -EOPNOTSUPP. (A refusal that comes later, with the
+ * first write, is never one: the packets would be lost.)
  */
 int file_writer_open(struct file_writer *writer, int fd, const struct file_writer_options *options, struct netring_error *error);
 

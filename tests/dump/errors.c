@@ -406,6 +406,27 @@ static void refused(int how)
 	forget_warnings("O_DIRECT");
 }
 
+/* NETRING_STRICT: what would be a fallback is an error. Stock knows neither setting. */
+static void refused_strictly(int how)
+{
+	pcap_t *p = dead_handle();
+	unsigned before = open_descriptors();
+	pcap_dumper_t *dumper;
+
+	if (how & AT_OPEN)
+		refuse_direct();
+	setenv("NETRING_STRICT", "1", 1);
+	dumper = pcap_dump_open(p, OUT);
+	say("open: \"%s\"", dumper != NULL ? "" : pcap_geterr(p));
+	if (dumper != NULL)
+		pcap_dump_close(dumper);
+	dumper = pcap_dump_open_append(p, OUT);
+	say("append: \"%s\"", dumper != NULL ? "" : pcap_geterr(p));
+	if (dumper != NULL)
+		pcap_dump_close(dumper);
+	say("left open=%d", (int)(open_descriptors() - before));
+}
+
 const struct test_case error_cases[] = {
 	{ "error: cannot be created", cannot_create, 0, 0, NULL },
 	{ "error: no descriptors", no_descriptors, 0, 0, NULL },
@@ -437,5 +458,8 @@ const struct test_case error_cases[] = {
 	{ "refused: O_DIRECT at write", refused, AT_WRITE, EVERYWHERE, NULL },
 	{ "refused: io_uring", refused, NO_URING, EVERYWHERE, NULL },
 	{ "refused: both", refused, AT_OPEN | NO_URING, 0, NULL },
+	{ "strict: O_DIRECT is refused", refused_strictly, AT_OPEN, 0, "NETRING_DUMP=direct" },
+	{ "strict: O_DIRECT is refused, but was not asked for", refused_strictly, AT_OPEN, 0, NULL },
+	{ "strict: O_DIRECT is not refused", refused_strictly, 0, 0, "NETRING_DUMP=direct" },
 	{ NULL, NULL, 0, 0, NULL },
 };

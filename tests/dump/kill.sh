@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Pulls the plug: SIGKILL at random points of a burst, NETRING_TESTS_KILLS times (200). Before the burst some packets come, and the file has
+# Pulls the plug: SIGKILL at random points of a burst, NETRING_TESTS_KILLS times (60). Before the burst some packets come, and the file has
 # them all before it goes on: that was an idle moment. What is left must be a savefile with all of those, then some of the burst, without gaps,
 # ending in a partial packet at most.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
 . "$(dirname "$0")/lib.sh"
 dump_set_up tcpdump
 
-KILLS=${NETRING_TESTS_KILLS:-200}
+KILLS=${NETRING_TESTS_KILLS:-60}
 BURST=15000
 SEED=${NETRING_TESTS_SEED:-$RANDOM}
 RANDOM=$SEED
