@@ -11,8 +11,11 @@
  *
  * The ways into the file. Through the page cache, with write(2): what is small, what is not aligned, everything but regular files. Around it, with
  * O_DIRECT: the whole blocks of large pieces; their ragged ends go through the cache. No byte is written twice, so the two ways never meet in a block but
- * for the one that a flush has ended in, whose rest goes through the cache as well. O_DIRECT is switched on and off on the one descriptor, which takes no
- * privilege and no name, so it works behind chroot and setuid.
+ * for the one that a flush has ended in, whose rest goes through the cache as well. Around it there is a descriptor of the writer's own, which nobody
+ * else sees. Where /proc does not give it one, O_DIRECT is switched on and off on the only descriptor, which takes neither privilege nor name.
+ *
+ * The descriptor's offset. Programs may write to the descriptor and move it, while nothing waits here. So before bytes go around it, its offset is moved
+ * over their place, which says where that is: a flush of many packets takes four system calls.
  *
  * O_DIRECT makes the disk's speed the limit, and not the memory's. Where the disk turns out to be slower than the page cache, the cache, being large,
  * would lose less: so a writer that was to choose goes on through the cache.
@@ -25,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -90,6 +94,15 @@ static void refuse_direct(struct file_writer *writer)
 		  "%s: O_DIRECT is refused; writing through the page cache", writer->options.name);
 }
 
+/* fd's file once more. By /proc, because the name may be another file's by now, or out of reach. */
+static int open_direct(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+}
+
 static int choose_way(struct file_writer *writer, struct netring_error *error)
 {
 	const struct file_writer_options *options = &writer->options;
@@ -103,6 +116,8 @@ static int choose_way(struct file_writer *writer, struct netring_error *error)
 		refuse_direct(writer);
 	}
 	set_direct(writer, false);
+	if (writer->direct && !writer->appends)
+		writer->direct_fd = open_direct(writer->fd);
 	return 0;
 }
 
@@ -132,7 +147,7 @@ int file_writer_open(struct file_writer *writer, int fd, const struct file_write
 	struct stat status;
 	int ret;
 
-	*writer = (struct file_writer){ .options = *options, .fd = fd, .status_fd = -1, .chunk_size = options->buffer_size / 2 };
+	*writer = (struct file_writer){ .options = *options, .fd = fd, .direct_fd = -1, .status_fd = -1, .chunk_size = options->buffer_size / 2 };
 	if (flags < 0 || fstat(fd, &status) < 0)
 		return error_errno(error, errno, "%s", options->name);
 	writer->regular = S_ISREG(status.st_mode);
@@ -144,11 +159,16 @@ int file_writer_open(struct file_writer *writer, int fd, const struct file_write
 		return ret;
 	writer->memory = pages_allocate(writer->chunk_size);
 	if (!writer->memory)
-		return error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
+		goto no_memory;
 	if (writer->regular)
 		writer->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	learn_position(writer);
 	return 0;
+no_memory:
+	ret = error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
+	if (writer->direct_fd >= 0)
+		close(writer->direct_fd);
+	return ret;
 }
 
 static void free_memory(struct file_writer *writer)
@@ -269,25 +289,88 @@ static int write_through_cache(struct file_writer *writer, const uint8_t *data, 
 	return ret < 0 ? ret : write_all(writer, data, size);
 }
 
-/* Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. */
-static int write_around_cache(struct file_writer *writer, const uint8_t *data, size_t size)
+/* A write that begins below the limit of the process and ends above it is for write(2), which sends the signal that belongs to it. */
+static bool is_within_limit(const struct file_writer *writer, size_t size)
 {
-	off_t began_at = writer->position;
-	uint64_t began_us = now_us();
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	return (uint64_t)writer->position + size <= limit.rlim_cur;
+}
+
+/* Bytes that are to go to position by direct_fd: fd's offset is moved behind them. False if that has shown that position is wrong; it is right then. */
+static bool pass_over(struct file_writer *writer, size_t size)
+{
+	off_t behind;
+
+	if (catch_up(writer) < 0)
+		return false;
+	behind = lseek(writer->fd, (off_t)size, SEEK_CUR);
+	writer->behind = behind >= 0;
+	if (behind == writer->position + (off_t)size)
+		return true;
+	if (behind >= 0)
+		writer->position = behind - (off_t)size;
+	return false;
+}
+
+/* As write_all, by direct_fd, and leaves fd's offset right if all is written. */
+static int write_by_direct_fd(struct file_writer *writer, const uint8_t *data, size_t size)
+{
+	off_t end = writer->position + (off_t)size;
+
+	while (writer->position < end) {
+		ssize_t written = pwrite(writer->direct_fd, data, (size_t)(end - writer->position), writer->position);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return written < 0 ? -errno : -ENOSPC;
+		writer->position += written;
+		data += written;
+	}
+	writer->behind = false;
+	return 0;
+}
+
+static int write_by_switched_fd(struct file_writer *writer, const uint8_t *data, size_t size)
+{
 	int ret = set_direct(writer, true);
 
 	if (ret == 0)
 		ret = catch_up(writer);
-	if (ret == 0)
-		ret = write_all(writer, data, size);
+	return ret < 0 ? ret : write_all(writer, data, size);
+}
+
+/*
+ * Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. *began_at follows if the position turns out to be
+ * another one.
+ */
+static int write_around_cache(struct file_writer *writer, const uint8_t *data, size_t size, off_t *began_at)
+{
+	uint64_t began_us = now_us();
+	int ret = 0;
+
+	*began_at = writer->position;
+	if (writer->direct_fd < 0) {
+		ret = write_by_switched_fd(writer, data, size);
+	} else if (pass_over(writer, size)) {
+		ret = write_by_direct_fd(writer, data, size);
+	} else {
+		*began_at = writer->position;
+		return write_through_cache(writer, data, size);
+	}
 	if (ret == 0) {
 		note_speed(writer, size, now_us() - began_us);
 		return 0;
 	}
-	if (is_refusal(ret))
+	if (ret == -EFBIG)
+		return ret; /* with its signal, which shall come once */
+	if (is_refusal(ret) && is_within_limit(writer, size))
 		refuse_direct(writer);
-	data += writer->position - began_at;
-	return write_through_cache(writer, data, size - (size_t)(writer->position - began_at));
+	data += writer->position - *began_at;
+	return write_through_cache(writer, data, size - (size_t)(writer->position - *began_at));
 }
 
 /* Waits for the write in flight, and writes what it has left out. */
@@ -307,10 +390,10 @@ static int land(struct file_writer *writer)
 	writer->behind = true;
 	if (written > 0)
 		writer->position += written;
-	else if (writer->direct_is_on && is_refusal((int)written))
+	else if (writer->flight_is_direct && is_refusal((int)written))
 		refuse_direct(writer);
 	if (written == (ssize_t)size) {
-		if (writer->direct_is_on && is_late)
+		if (writer->flight_is_direct && is_late)
 			note_speed(writer, size, now_us() - writer->flight_began_us);
 		return 0;
 	}
@@ -323,11 +406,16 @@ static int land(struct file_writer *writer)
 static bool take_off(struct file_writer *writer, const struct file_writer_loss *piece, size_t head, bool direct)
 {
 	struct write_ring *ring = writer->large ? ring_of(writer) : NULL;
+	int fd = writer->fd;
 
-	if (!ring || set_direct(writer, direct) < 0)
+	if (!ring)
+		return false;
+	if (direct && writer->direct_fd >= 0)
+		fd = writer->direct_fd;
+	else if (set_direct(writer, direct) < 0)
 		return false;
 	writer->flight_began_us = now_us();
-	if (write_ring_submit(ring, writer->fd, piece->data + head, piece->size - head, writer->position) < 0) {
+	if (write_ring_submit(ring, fd, piece->data + head, piece->size - head, writer->position) < 0) {
 		write_ring_close(ring);
 		writer->ring = NULL;
 		writer->ring_refused = true;
@@ -335,36 +423,37 @@ static bool take_off(struct file_writer *writer, const struct file_writer_loss *
 	}
 	writer->flight = *piece;
 	writer->in_flight = piece->size - head;
+	writer->flight_is_direct = direct;
 	writer->filling ^= 1;
 	return true;
 }
 
-/* A write that begins below the limit of the process and ends above it is for write(2), which sends the signal that belongs to it. */
-static bool is_within_limit(const struct file_writer *writer, size_t size)
+/* A large piece in pieces: to the next block's beginning, whole blocks, and the rest. */
+static int write_in_blocks(struct file_writer *writer, struct file_writer_loss *piece, size_t head, size_t tail)
 {
-	struct rlimit limit;
+	size_t whole = piece->size - head - tail;
+	off_t began_at;
+	int ret = write_around_cache(writer, piece->data + head, whole, &began_at);
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-		return true;
-	return (uint64_t)writer->position + size <= limit.rlim_cur;
+	piece->position = began_at - (off_t)head;
+	return ret < 0 || tail == 0 ? ret : write_through_cache(writer, piece->data + head + whole, tail);
 }
 
 /* All that is not small. *piece is what put was given; its whole blocks may be left in flight. */
-static int write_large(struct file_writer *writer, const struct file_writer_loss *piece, enum file_writer_when when)
+static int write_large(struct file_writer *writer, struct file_writer_loss *piece, enum file_writer_when when)
 {
-	size_t head = (size_t)-writer->position & (BLOCK - 1), tail = (piece->size - head) & (BLOCK - 1), whole = piece->size - head - tail;
+	size_t head = (size_t)-writer->position & (BLOCK - 1), tail = (piece->size - head) & (BLOCK - 1);
 	bool direct = writer->direct && ((uintptr_t)piece->data + head) % BLOCK == 0;
 	int ret;
 
-	if (!is_within_limit(writer, piece->size))
-		return write_through_cache(writer, piece->data, piece->size);
+	if (when == FILE_WRITER_SOON && !is_within_limit(writer, piece->size))
+		when = FILE_WRITER_NOW;
 	if (!direct)
 		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false) ? 0 : write_through_cache(writer, piece->data, piece->size);
 	ret = head ? write_through_cache(writer, piece->data, head) : 0;
 	if (ret < 0 || (when == FILE_WRITER_SOON && tail == 0 && take_off(writer, piece, head, true)))
 		return ret;
-	ret = write_around_cache(writer, piece->data + head, whole);
-	return ret < 0 || tail == 0 ? ret : write_through_cache(writer, piece->data + head + whole, tail);
+	return write_in_blocks(writer, piece, head, tail);
 }
 
 int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size, enum file_writer_when when)
@@ -374,7 +463,7 @@ int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size
 
 	if (ret < 0)
 		return ret;
-	if (size >= DIRECT_MIN)
+	if (size >= DIRECT_MIN && (when == FILE_WRITER_SOON || writer->direct_fd < 0))
 		learn_position(writer);
 	piece.position = writer->position;
 	if (size >= DIRECT_MIN && writer->regular)
@@ -461,8 +550,10 @@ void file_writer_abandon(struct file_writer *writer)
 	write_ring_close(writer->ring);
 	if (writer->status_fd >= 0)
 		close(writer->status_fd);
+	if (writer->direct_fd >= 0)
+		close(writer->direct_fd);
 	free_memory(writer);
-	writer->fd = writer->status_fd = -1;
+	writer->fd = writer->direct_fd = writer->status_fd = -1;
 	writer->ring = NULL;
 	writer->in_flight = 0;
 }

@@ -41,6 +41,7 @@ struct file_writer {
 	int fd;
 	bool regular, appends;
 	bool direct;		/* whole blocks go around the page cache */
+	int direct_fd;		/* the same file, with O_DIRECT; -1: there is none, and fd is switched */
 	bool direct_is_on;	/* fd has O_DIRECT now */
 	bool behind;		/* fd's own offset is not position */
 	bool seen;		/* the program may have written to fd, or moved it, since position was learned */
@@ -53,6 +54,7 @@ struct file_writer {
 	bool ring_refused;
 	int status_fd;		/* /proc/self/status, unread; -1 */
 	size_t in_flight;	/* bytes that the kernel is writing, the last ones of flight; 0: none */
+	bool flight_is_direct;
 	struct file_writer_loss flight;
 	uint64_t flight_began_us;
 	unsigned slow;		/* writes around the cache in a row that the disk was slow with */

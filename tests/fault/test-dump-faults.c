@@ -41,23 +41,45 @@ static struct {
 
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
+ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
 
-ssize_t __wrap_write(int fd, const void *data, size_t size)
+static bool is_spared(int fd)
 {
-	ssize_t written;
+	return !disk.errnum || fd <= STDERR_FILENO || fcntl(fd, F_GETFL) & O_APPEND; /* the log appends */
+}
 
-	if (!disk.errnum || fd <= STDERR_FILENO || fcntl(fd, F_GETFL) & O_APPEND) /* the log appends */
-		return __real_write(fd, data, size);
+/* How much of a write is done; 0: it fails with errno. */
+static size_t allowed(int fd, size_t size)
+{
 	if (size > disk.left)
 		size = fcntl(fd, F_GETFL) & O_DIRECT ? disk.left & ~(size_t)4095 : disk.left;
-	if (size == 0) {
+	if (size == 0)
 		errno = disk.errnum;
-		return -1;
-	}
-	written = __real_write(fd, data, size);
+	return size;
+}
+
+static ssize_t note_written(ssize_t written)
+{
 	if (written > 0)
 		disk.left -= (size_t)written;
 	return written;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+	if (is_spared(fd))
+		return __real_write(fd, data, size);
+	size = allowed(fd, size);
+	return size > 0 ? note_written(__real_write(fd, data, size)) : -1;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+	if (is_spared(fd))
+		return __real_pwrite(fd, data, size, offset);
+	size = allowed(fd, size);
+	return size > 0 ? note_written(__real_pwrite(fd, data, size, offset)) : -1;
 }
 
 int __wrap_io_uring_submit(struct io_uring *ring)
