@@ -461,7 +461,7 @@ static struct dumper *make_dumper(FILE *opened, const char *path, struct setting
 		.strict = settings->config.value[CONFIG_STRICT],
 		.buffer_size = settings->config.value[CONFIG_DUMP_BUFFER],
 	};
-	int fd = dup(fileno(opened)), ret = -ENOMEM;
+	int fd = fcntl(fileno(opened), F_DUPFD, STDERR_FILENO + 1), ret = -ENOMEM; /* the log may go to stderr, closed or not */
 
 	if (fd < 0 || !dumper) {
 		error_errno(error, errno, "%s", path);
