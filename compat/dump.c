@@ -56,6 +56,11 @@ __thread struct dump_thread dump_thread;
 bool dump_by_others, dump_reader_sleeps;
 static bool dumped_to_stdout;
 
+/* Set while a thread is about to fork: no other may begin a packet. How long they wait for each other at most. */
+static bool fork_is_near;
+static const struct timespec fork_pause = { 0, 500000 };
+#define FORK_TRIES 200
+
 static struct dumper *dumpers;
 /* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
 static pthread_mutex_t dumpers_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -384,37 +389,57 @@ void dump_look_if_drained(pcap_t *p)
 }
 
 /*
- * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait. A stream that another thread is busy with is
- * waited for, but not for ever: it may be stuck in a pipe. The list is locked when this returns.
+ * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait, and other threads do not dump until it is done
+ * (fork_is_near). A stream or a list that another thread is busy with is waited for, but not for ever: that thread may be stuck in a pipe. The list is
+ * locked when this returns, if that could be.
  */
 static void before_fork(void)
 {
-	static const struct timespec pause = { 0, 1000000 };
-
-	for (int tries = 0;; tries++) {
+	dump_thread.forks = true;
+	__atomic_store_n(&fork_is_near, true, __ATOMIC_SEQ_CST);
+	for (int tries = 0; tries < FORK_TRIES; tries++) {
 		bool all = true;
 
-		pthread_mutex_lock(&dumpers_lock);
-		for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
+		dump_thread.locks_list = pthread_mutex_trylock(&dumpers_lock) == 0;
+		for (struct dumper *dumper = dump_thread.locks_list ? dumpers : NULL; dumper; dumper = dumper->next)
 			all &= try_flush(dumper);
-		if (all || tries == 100)
+		if (dump_thread.locks_list && (all || tries == FORK_TRIES - 1))
 			return;
-		pthread_mutex_unlock(&dumpers_lock);
-		nanosleep(&pause, NULL);
+		if (dump_thread.locks_list)
+			pthread_mutex_unlock(&dumpers_lock);
+		dump_thread.locks_list = false;
+		nanosleep(&fork_pause, NULL);
 	}
 }
 
 static void after_fork_in_parent(void)
 {
-	pthread_mutex_unlock(&dumpers_lock);
+	__atomic_store_n(&fork_is_near, false, __ATOMIC_RELAXED);
+	dump_thread.forks = false;
+	if (dump_thread.locks_list)
+		pthread_mutex_unlock(&dumpers_lock);
 }
 
 static void after_fork_in_child(void)
 {
+	fork_is_near = dump_thread.forks = false;
 	/* The child's thread is not the one that has locked it. */
 	dumpers_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 	for (struct dumper *dumper = dumpers; dumper; dumper = dumper->next)
 		file_writer_forked(&dumper->writer);
+}
+
+/* With the stream locked, which another thread wants to flush before it forks. If that does not end, it may be stuck in a pipe: then things go on. */
+static __attribute__((noinline, cold)) void let_fork(FILE *file)
+{
+	for (int tries = 0; __atomic_load_n(&fork_is_near, __ATOMIC_RELAXED) && !dump_thread.forks; tries++) {
+		funlockfile(file);
+		if (tries == FORK_TRIES)
+			__atomic_store_n(&fork_is_near, false, __ATOMIC_RELAXED);
+		else
+			nanosleep(&fork_pause, NULL);
+		flockfile(file);
+	}
 }
 
 static void watch_forks(void)
@@ -643,8 +668,11 @@ void pcap_dump(u_char *dumper, const struct pcap_pkthdr *header, const u_char *d
 	FILE *file = (FILE *)dumper;
 	bool lock = !__libc_single_threaded;
 
-	if (unlikely(lock))
+	if (unlikely(lock)) {
 		flockfile(file);
+		if (unlikely(__atomic_load_n(&fork_is_near, __ATOMIC_RELAXED)))
+			let_fork(file);
+	}
 	dump_thread.busy = file;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	append(file, &record, data);

@@ -20,6 +20,8 @@ struct dump_thread {
 	FILE *busy;		/* it is in pcap_dump for this one, or flushes it */
 	bool flush_wanted;	/* a signal handler has asked for it meanwhile */
 	bool drained;		/* its last read has left nothing, and the program may sleep by itself now: what it dumps goes to its file at once */
+	bool forks;		/* it is in fork, */
+	bool locks_list;	/* and has locked the list of dumpers */
 	const char *packet;	/* while a packet does not fit into the buffer: where in the buffer it begins, */
 	size_t packet_size;	/* and its size in the file */
 };
