@@ -88,7 +88,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config.value[CONFIG_RINGS], 1);
 	ck_assert_ptr_null(config.text[CONFIG_FANOUT]);
 	ck_assert_int_eq((int)config.value[CONFIG_NUMA], NETRING_NUMA_AUTO);
-	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_AUTO);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_STDIO);
 	ck_assert_uint_eq(config.value[CONFIG_DUMP_BUFFER], 8 * MIB);
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		ck_assert_msg(!config_is_set(&config, i), "%s is set", config_variables[i].name);
@@ -407,7 +407,7 @@ START_TEST(test_sentences_on_long_values_fit)
 
 	memset(path, 'p', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	snprintf(name, sizeof(name), "hash:@%.64s", path);
+	snprintf(name, sizeof(name), "hash:@%.32s", path);
 	setenv("NETRING_FANOUT", name, 1);
 	ck_refused("NETRING_FANOUT_PROG", path);
 	ck_assert_ptr_nonnull(strstr(error.text, "ppp...: only the modes"));
