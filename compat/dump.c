@@ -2,10 +2,11 @@
 /*
  * pcap_dump and its sisters: libpcap's savefiles, written by src/file-writer.c.
  *
- * To a program a dumper is a FILE: libpcap's pcap_dumper_t is one, so programs print to it, flush it, ask it for its descriptor, and close it with fclose.
- * So ours is one as well: a stream of glibc's (fopencookie) whose reads, writes and seeks end in the functions below, whoever causes them: this library,
- * the program, or exit. The buffer of the stream is the chunk that the writer wants filled. When stdio hands a chunk over, cookie_write gives the stream
- * the next one, in the moment in which stdio looks for where to go on. The embedded libpcap opens the file first, with its own checks, header and texts.
+ * To a program a dumper is a FILE: libpcap's pcap_dumper_t is one, so programs print to it, flush it, ask it for its descriptor, and close it with
+ * fclose. So ours is one as well: a stream of glibc's (fopencookie) whose reads, writes and seeks end in the functions below, whoever causes them:
+ * this library, the program, or exit. The buffer of the stream is the chunk that the writer wants filled. When stdio hands a chunk over,
+ * cookie_write gives the stream the next one, in the moment in which stdio looks for where to go on. The embedded libpcap opens the file first,
+ * with its own checks, header and texts.
  *
  * pcap_dump puts a packet where putc_unlocked(3) would put its bytes, for any stream. Only what does not fit goes through fwrite. A chunk that such a
  * packet has filled is left in flight, because the rest of that packet is in the next one: there are always bytes waiting in a stream behind a chunk in
@@ -135,8 +136,8 @@ static void report(struct dumper *dumper)
 }
 
 /*
- * The writer has failed. Cuts the file behind its last whole packet, once, and says so. *piece, of that size, is what the stream was handing over when the
- * failure came to light; NULL if nothing.
+ * The writer has failed. Cuts the file behind its last whole packet, once, and says so. *piece, of that size, is what the stream was handing over
+ * when the failure came to light; NULL if nothing.
  */
 static void note_failure(struct dumper *dumper, const uint8_t *data, size_t size)
 {
@@ -263,8 +264,8 @@ static void learn_position(struct dumper *dumper)
 }
 
 /*
- * Where in the file the stream is: asked for each packet by programs that limit the size of a file, so without a system call while packets come. What the
- * program has done to the descriptor behind a flush, when nothing waits in the stream, is seen.
+ * Where in the file the stream is: asked for each packet by programs that limit the size of a file, so without a system call while packets come.
+ * What the program has done to the descriptor behind a flush, when nothing waits in the stream, is seen.
  */
 static int cookie_seek(void *cookie, off64_t *offset, int whence)
 {
@@ -389,9 +390,9 @@ void dump_look_if_drained(pcap_t *p)
 }
 
 /*
- * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait, and other threads do not dump until it is done
- * (fork_is_near). A stream or a list that another thread is busy with is waited for, but not for ever: that thread may be stuck in a pipe. The list is
- * locked when this returns, if that could be.
+ * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait, and other threads do not dump until
+ * it is done (fork_is_near). A stream or a list that another thread is busy with is waited for, but not for ever: that thread may be stuck in a
+ * pipe. The list is locked when this returns, if that could be.
  */
 static void before_fork(void)
 {

@@ -2,9 +2,9 @@
 /*
  * pcap_setfilter on an engine handle.
  *
- * On "any" the program was compiled for packets with a cooked header, but the kernel's packets begin with the network header. Loads from the cooked header
- * become the kernel's ancillary loads, loads behind it move to the front. A program that looks at what has no such load (the address, say) runs here, on
- * the packet as the program will see it.
+ * On "any" the program was compiled for packets with a cooked header, but the kernel's packets begin with the network header. Loads from the cooked
+ * header become the kernel's ancillary loads, loads behind it move to the front. A program that looks at what has no such load (the address, say)
+ * runs here, on the packet as the program will see it.
  */
 #include <errno.h>
 #include <pcap/sll.h>

@@ -8,9 +8,9 @@
  *
  * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
  *
- * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or
- * that reads from the handle itself, loses nothing and sees nothing twice. (Both at once, a longjmp out of a read in a callback into that callback, is the
- * exception: what the outer read has ahead of it may come again.)
+ * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or that
+ * reads from the handle itself, loses nothing and sees nothing twice. (Both at once, a longjmp out of a read in a callback into that callback, is
+ * the exception: what the outer read has ahead of it may come again.)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -365,7 +365,10 @@ static int wait_for_packets(pcap_t *p)
 	}
 }
 
-/* A wait ended with packets that still have to wait for another ring: that is no answer to a program that waits for packets. It takes a block's timeout at most. */
+/*
+ * A wait ended with packets that still have to wait for another ring: that is no answer to a program that waits for packets. It takes a block's
+ * timeout at most.
+ */
 static bool has_to_wait_on(const pcap_t *p)
 {
 	return !p->nonblock && capture_is_merged(p->capture) && merge_is_waiting(&p->capture->merge);

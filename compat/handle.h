@@ -123,8 +123,8 @@ int handle_engine_error(pcap_t *p, int err, const struct netring_error *error);
 pcap_t *handle_wrap(struct inner *inner, char *errbuf);
 
 /*
- * Closes everything at once. The struct itself stays for a read that is under way, because programs do call pcap_close in a callback; that read then returns
- * PCAP_ERROR_BREAK and gives the memory up.
+ * Closes everything at once. The struct itself stays for a read that is under way, because programs do call pcap_close in a callback; that read
+ * then returns PCAP_ERROR_BREAK and gives the memory up.
  */
 void handle_free(pcap_t *p);
 void handle_give_up_memory(pcap_t *p);

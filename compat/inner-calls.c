@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* System calls of the embedded libpcap: see inner-calls.h for which, and why. What is remembered is the thread's, and only during one of the calls below. */
+/*
+ * System calls of the embedded libpcap: see inner-calls.h for which, and why. What is remembered is the thread's, and only during one of the calls
+ * below.
+ */
 #include "inner-calls.h"
 
 #include <linux/if_packet.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Four system calls of the embedded libpcap that go through here: its archive is renamed so that it calls inner_mmap, inner_setsockopt, inner_eventfd and
- * inner_close (see embedded/rename.sh). Two things need it, both when handles are opened and closed, never while they are read:
+ * Four system calls of the embedded libpcap that go through here: its archive is renamed so that it calls inner_mmap, inner_setsockopt,
+ * inner_eventfd and inner_close (see embedded/rename.sh). Two things need it, both when handles are opened and closed, never while they are read:
  *
  * An idle handle is never read, so it needs no ring. Making one and taking it down costs two of the kernel's grace periods, some 15 ms.
  *

@@ -2,8 +2,8 @@
 /*
  * stdin, stdout and stderr for the embedded libpcap.
  *
- * The distribution's archive was compiled for executables: it reaches these three by an offset from its own code, which a shared library cannot offer for
- * objects of libc. So they are renamed like libpcap's own symbols, and this is where the renamed ones live.
+ * The distribution's archive was compiled for executables: it reaches these three by an offset from its own code, which a shared library cannot
+ * offer for objects of libc. So they are renamed like libpcap's own symbols, and this is where the renamed ones live.
  */
 #include <stdio.h>
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A handle on several interfaces, "eth0,eth1". The first one's idle handle is p->inner, as for any handle; each of the others has an idle handle of its own, for
- * the same things: it checks the device, holds the promiscuous membership and the time-stamp set-up, and counts what the interface dropped.
+ * A handle on several interfaces, "eth0,eth1". The first one's idle handle is p->inner, as for any handle; each of the others has an idle handle of
+ * its own, for the same things: it checks the device, holds the promiscuous membership and the time-stamp set-up, and counts what the interface
+ * dropped.
  */
 #ifndef NETRING_INTERFACES_H
 #define NETRING_INTERFACES_H
 
 #include "handle.h"
 
-/* *list is the list that device is, to be freed by the caller; NULL if it is none, or cannot be one: interfaces_check will say so. 0, or -ENOMEM with NULL. */
+/*
+ * *list is the list that device is, to be freed by the caller; NULL if it is none, or cannot be one: interfaces_check will say so. 0, or -ENOMEM
+ * with NULL.
+ */
 int interfaces_read(const char *device, struct interface_list **list);
 
 /* 0, or PCAP_ERROR with what is wrong with the list. */
@@ -18,8 +22,8 @@ int interfaces_check(pcap_t *p);
 const char *interfaces_first(const pcap_t *p);
 
 /*
- * Makes and activates the idle handles of the others, and sees that all have one link type. prepare sets the options of each. 0 or PCAP_ERROR_*, with the
- * interface's name in the text, and with none of them left.
+ * Makes and activates the idle handles of the others, and sees that all have one link type. prepare sets the options of each. 0 or PCAP_ERROR_*,
+ * with the interface's name in the text, and with none of them left.
  */
 int interfaces_open(pcap_t *p, int (*prepare)(pcap_t *p, struct inner *inner, const struct config *config), const struct config *config);
 void interfaces_close(pcap_t *p);

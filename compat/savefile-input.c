@@ -2,8 +2,8 @@
 /*
  * Reading savefiles.
  *
- * libpcap reads them through a FILE. A large file gets a larger buffer than stdio's 4 KiB. What is no file may be silent for long, as in
- * "ssh host tcpdump -w - | tcpdump -r - -w x.pcap"; its reader then sleeps in the middle of stdio, so stdio reads it through a function of ours, which knows.
+ * libpcap reads them through a FILE. A large file gets a larger buffer than stdio's 4 KiB. What is no file may be silent for long, as in "ssh host
+ * tcpdump -w - | tcpdump -r - -w x.pcap"; its reader then sleeps in the middle of stdio, so stdio reads it through a function of ours, which knows.
  */
 #include "savefile-input.h"
 

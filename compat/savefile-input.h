@@ -6,12 +6,15 @@
 #include <stdio.h>
 
 /*
- * A stream over the pipe, FIFO, terminal or socket that savefile is, which puts what was dumped into its files before it waits for more. Closing it closes
- * savefile, unless that is standard input. NULL: savefile is a file (or memory is short), and is to be read as it is.
+ * A stream over the pipe, FIFO, terminal or socket that savefile is, which puts what was dumped into its files before it waits for more. Closing it
+ * closes savefile, unless that is standard input. NULL: savefile is a file (or memory is short), and is to be read as it is.
  */
 FILE *savefile_input_wrap(FILE *savefile);
 
-/* A larger buffer for a large file that has just been opened for a handle. The memory is to be freed with savefile_input_free after it was closed; NULL: none. */
+/*
+ * A larger buffer for a large file that has just been opened for a handle. The memory is to be freed with savefile_input_free after it was closed;
+ * NULL: none.
+ */
 void *savefile_input_enlarge(FILE *savefile);
 void savefile_input_free(void *buffer);
 

@@ -22,8 +22,8 @@ static struct stream *streams;
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 /*
- * In the log of the moment: one that was opened with the stream could never be closed. How many packets are lost is known only of those that came when the
- * stream had failed: what it held before is the program's as well.
+ * In the log of the moment: one that was opened with the stream could never be closed. How many packets are lost is known only of those that came
+ * when the stream had failed: what it held before is the program's as well.
  */
 static void say(enum log_level level, const char *name, const char *text, unsigned long lost)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Streams of the program's own that packets are dumped to: standard output, what pcap_dump_fopen was given, and all with NETRING_DUMP=stdio. What is known
- * of each is its name and whether it has failed, so that the log says once when packets are lost. The program may close such a stream without a word, so
- * nothing is kept open for one, and a FILE is only compared here, never looked into. Any thread may call these.
+ * Streams of the program's own that packets are dumped to: standard output, what pcap_dump_fopen was given, and all with NETRING_DUMP=stdio. What
+ * is known of each is its name and whether it has failed, so that the log says once when packets are lost. The program may close such a stream
+ * without a word, so nothing is kept open for one, and a FILE is only compared here, never looked into. Any thread may call these.
  */
 #ifndef NETRING_SAVEFILE_STREAMS_H
 #define NETRING_SAVEFILE_STREAMS_H

@@ -23,8 +23,8 @@ bool bpf_is_valid(const struct sock_filter *program, unsigned length);
 uint32_t bpf_run(const struct sock_filter *program, const struct netring_packet *packet);
 
 /*
- * The same, with the packet's bytes and lengths from elsewhere: for programs that were compiled for a link header that the ring does not hold. All else is
- * taken from packet.
+ * The same, with the packet's bytes and lengths from elsewhere: for programs that were compiled for a link header that the ring does not hold. All
+ * else is taken from packet.
  */
 uint32_t bpf_run_on(const struct sock_filter *program, const struct netring_packet *packet, const uint8_t *data, uint32_t captured_len,
 		    uint32_t wire_len);

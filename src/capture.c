@@ -2,10 +2,10 @@
 /*
  * A handle's rings: how many, how large, and their opening and closing together.
  *
- * The rings of one interface share its packets in a fanout group. Where the group is this handle's alone, none of its rings hears anything before all of them
- * have joined: otherwise those that are open already would each get all of what the others get too. Where it is shared with other
- * processes a ring's filter is in force at the moment before it joins, so that nothing of its share is lost, and only what comes in that moment is seen by
- * another member, too.
+ * The rings of one interface share its packets in a fanout group. Where the group is this handle's alone, none of its rings hears anything before
+ * all of them have joined: otherwise those that are open already would each get all of what the others get too. Where it is shared with other
+ * processes a ring's filter is in force at the moment before it joins, so that nothing of its share is lost, and only what comes in that moment is
+ * seen by another member, too.
  */
 #include "capture.h"
 

@@ -48,17 +48,18 @@ bool capture_is_ready(const struct netring *capture);
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 
 /*
- * Reading the block of a single ring in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for block_next: 1; 0 if there is no
- * packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. capture_return takes the cursor back when the reader is through. A reader that
- * cannot return it, because somebody left by longjmp, calls capture_return_at with the frame of the first packet that it has not consumed.
+ * Reading the block of a single ring in place, without the copies of headers that a burst consists of. capture_borrow gives a cursor for
+ * block_next: 1; 0 if there is no packet now; -EBADMSG; -EAGAIN if it has to be bursts this time. capture_return takes the cursor back when the
+ * reader is through. A reader that cannot return it, because somebody left by longjmp, calls capture_return_at with the frame of the first packet
+ * that it has not consumed.
  */
 int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error);
 void capture_return(struct netring *capture, const struct block_cursor *cursor);
 void capture_return_at(struct netring *capture, const uint8_t *frame);
 
 /*
- * The same for several rings that hand over blocks: packets of capture->merge, by merge_take's rules, in place. netring_give_back, with any burst, takes them
- * back.
+ * The same for several rings that hand over blocks: packets of capture->merge, by merge_take's rules, in place. netring_give_back, with any burst,
+ * takes them back.
  */
 int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_error *error);
 

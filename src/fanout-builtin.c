@@ -263,7 +263,10 @@ static void four_if(struct assembler *to, unsigned bit)
 	put(to, BPF_ALU | BPF_AND | BPF_K, 4);
 }
 
-/* RFC 2784 and 2890: checksum, key and sequence number, each with a bit of its own, take 4 bytes. RFC 1701's routes and version 1 (PPTP) are no tunnel here. */
+/*
+ * RFC 2784 and 2890: checksum, key and sequence number, each with a bit of its own, take 4 bytes. RFC 1701's routes and version 1 (PPTP) are no
+ * tunnel here.
+ */
 static void skip_gre(struct assembler *to)
 {
 	need(to, 4, LABEL_OUTER);

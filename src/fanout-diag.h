@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What there is to say about a fanout group that cannot be joined: who has it, and how. Only for error messages: it reads the kernel's list of sockets and /proc. */
+/*
+ * What there is to say about a fanout group that cannot be joined: who has it, and how. Only for error messages: it reads the kernel's list of
+ * sockets and /proc.
+ */
 #ifndef NETRING_FANOUT_DIAG_H
 #define NETRING_FANOUT_DIAG_H
 

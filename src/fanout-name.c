@@ -6,10 +6,10 @@
  * They are found in /proc/net/unix of the thread, whose network namespace may differ from its process's.
  *
  * Can an entry name a group that is gone, and its number be somebody else's by now? Not while the publisher lives: a handle publishes after its
- * first socket has joined, and closes the socket of the entry before those of the group. What remains is the moment in which a process that is being killed
- * loses its descriptors one after the other. Should another one join by this entry in that moment, the kernel makes the group anew under the old number. For
- * the number to be another group's, that would have to be made in the same moment, and with just this number: the kernel gives out new ones in turn, so it
- * would be the 65536th since.
+ * first socket has joined, and closes the socket of the entry before those of the group. What remains is the moment in which a process that is
+ * being killed loses its descriptors one after the other. Should another one join by this entry in that moment, the kernel makes the group anew
+ * under the old number. For the number to be another group's, that would have to be made in the same moment, and with just this number: the kernel
+ * gives out new ones in turn, so it would be the 65536th since.
  *
  * Any user of the network namespace may bind such names. One who does can keep a named group from starting, or give it another number; who needs to
  * rule that out says a number instead of a name.

@@ -19,8 +19,8 @@ struct fanout_name_entry {
 };
 
 /*
- * A group that has a number is in the registry if it has a program, because the kernel lets anybody replace that: under this name, which no user can give.
- * text has FANOUT_NAME_MAX + 1 bytes.
+ * A group that has a number is in the registry if it has a program, because the kernel lets anybody replace that: under this name, which no user
+ * can give. text has FANOUT_NAME_MAX + 1 bytes.
  */
 void fanout_name_of_number(char *text, int id);
 

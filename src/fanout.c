@@ -2,9 +2,9 @@
 /*
  * Joining fanout groups.
  *
- * The first member of a group that is to have a new number joins with PACKET_FANOUT_FLAG_UNIQUEID and number 0, and reads back the number that the kernel
- * chose, which may be 0. The kernel does not keep that flag: the others join by number and without it; with it they would get a group each, or, with a
- * number other than 0, EINVAL.
+ * The first member of a group that is to have a new number joins with PACKET_FANOUT_FLAG_UNIQUEID and number 0, and reads back the number that the
+ * kernel chose, which may be 0. The kernel does not keep that flag: the others join by number and without it; with it they would get a group each,
+ * or, with a number other than 0, EINVAL.
  *
  * A fanout struct belongs to the thread that opens the handle.
  */
@@ -97,8 +97,8 @@ static int check_program(const struct netring_fanout *config, struct netring_err
 }
 
 /*
- * Kernels before 6.2 take the flag for outgoing packets and pay no heed to it, and nothing tells them apart but the version. PACKET_IGNORE_OUTGOING of the
- * single sockets has no effect in a group.
+ * Kernels before 6.2 take the flag for outgoing packets and pay no heed to it, and nothing tells them apart but the version. PACKET_IGNORE_OUTGOING
+ * of the single sockets has no effect in a group.
  */
 static int check_ignore_outgoing(struct netring_error *error)
 {

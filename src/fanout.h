@@ -36,13 +36,16 @@ int fanout_parse_flags(unsigned *flags, const char *text, struct netring_error *
 void fanout_init(struct fanout *fanout);
 
 /*
- * Checks what can be checked before there is a member, loads the program, and, if the group has a name, finds its number: a lock, held until fanout_settle,
- * keeps two processes that start at once from making two groups of one name. On failure the struct is closed.
+ * Checks what can be checked before there is a member, loads the program, and, if the group has a name, finds its number: a lock, held until
+ * fanout_settle, keeps two processes that start at once from making two groups of one name. On failure the struct is closed.
  */
 int fanout_open(struct fanout *fanout, const struct netring_fanout *config, bool ignore_outgoing, const char *interface, int ifindex,
 		struct netring_error *error);
 
-/* Makes a bound packet socket a member. After a failure it may be one: who closes the socket leaves the group. The sentence says who has the group if it is another's, or how many members it has if it is full. */
+/*
+ * Makes a bound packet socket a member. After a failure it may be one: who closes the socket leaves the group. The sentence says who has the group
+ * if it is another's, or how many members it has if it is full.
+ */
 int fanout_join(struct fanout *fanout, int fd, struct netring_error *error);
 
 /* All have joined: lets others in. */

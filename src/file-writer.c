@@ -10,9 +10,10 @@
  * what was handed over, whatever happens to the process. A write that the kernel does while the caller goes on (write-ring.h) is "in flight".
  *
  * The ways into the file. Through the page cache, with write(2): what is small, what is not aligned, everything but regular files. Around it, with
- * O_DIRECT: the whole blocks of large pieces; their ragged ends go through the cache. No byte is written twice, so the two ways never meet in a block but
- * for the one that a flush has ended in, whose rest goes through the cache as well. Around it there is a descriptor of the writer's own, which nobody
- * else sees. Where /proc does not give it one, O_DIRECT is switched on and off on the only descriptor, which takes neither privilege nor name.
+ * O_DIRECT: the whole blocks of large pieces; their ragged ends go through the cache. No byte is written twice, so the two ways never meet in a
+ * block but for the one that a flush has ended in, whose rest goes through the cache as well. Around it there is a descriptor of the writer's own,
+ * which nobody else sees. Where /proc does not give it one, O_DIRECT is switched on and off on the only descriptor, which takes neither privilege
+ * nor name.
  *
  * The descriptor's offset. Programs may write to the descriptor and move it, while nothing waits here. So before bytes go around it, its offset is moved
  * over their place, which says where that is: a flush of many packets takes four system calls.
@@ -344,8 +345,8 @@ static int write_by_switched_fd(struct file_writer *writer, const uint8_t *data,
 }
 
 /*
- * Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. *began_at follows if the position turns out to be
- * another one.
+ * Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. *began_at follows if the position turns
+ * out to be another one.
  */
 static int write_around_cache(struct file_writer *writer, const uint8_t *data, size_t size, off_t *began_at)
 {

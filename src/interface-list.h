@@ -16,8 +16,9 @@ struct interface_list {
 bool interface_list_is_list(const char *text);
 
 /*
- * Takes text apart, in the order in which it stands there. A text that is no list gives one name, unchecked and whole; of a list, empty names, names that are too long, "any"
- * and names of one interface twice (also by its index) are -EINVAL, and a sentence with the list and the name. Whether each exists is for whoever opens it.
+ * Takes text apart, in the order in which it stands there. A text that is no list gives one name, unchecked and whole; of a list, empty names,
+ * names that are too long, "any" and names of one interface twice (also by its index) are -EINVAL, and a sentence with the list and the name.
+ * Whether each exists is for whoever opens it.
  */
 int interface_list_parse(struct interface_list *list, const char *text, struct netring_error *error);
 

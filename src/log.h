@@ -20,7 +20,10 @@ struct log {
 /* Closed state: level warn, stderr. */
 #define LOG_INIT { LOG_WARN, -1 }
 
-/* path NULL or "": stderr, but nowhere if stderr is not for people: dumpcap under Wireshark. Appends. Fails with the path in the text; log is then in the closed state. */
+/*
+ * path NULL or "": stderr, but nowhere if stderr is not for people: dumpcap under Wireshark. Appends. Fails with the path in the text; log is then
+ * in the closed state.
+ */
 int log_open(struct log *log, enum log_level level, const char *path, struct netring_error *error);
 void log_close(struct log *log);
 

@@ -116,8 +116,8 @@ static int compare(const void *one, const void *other)
 }
 
 /*
- * Puts a list in order. CPUs that fill one ring take their places there in one order, and the time, later, in another, so that neighbours may be swapped; where one of
- * them was held up for long, many of them.
+ * Puts a list in order. CPUs that fill one ring take their places there in one order, and the time, later, in another, so that neighbours may be
+ * swapped; where one of them was held up for long, many of them.
  */
 static void sort(struct packet_entry *entry, unsigned count)
 {
@@ -309,8 +309,8 @@ static uint64_t least_sure(const struct merge *merge)
 }
 
 /*
- * Fills every source that can be filled, then sees what may be going on in the others. The looks come last: what is in hand was there before them, and what
- * comes into a ring that was found without anything came after them.
+ * Fills every source that can be filled, then sees what may be going on in the others. The looks come last: what is in hand was there before them,
+ * and what comes into a ring that was found without anything came after them.
  */
 static int refill(struct merge *merge, struct netring_error *error)
 {
@@ -346,8 +346,8 @@ static bool may_not_wait(const struct merge *merge)
 }
 
 /*
- * The hot loop: packets in order, until max, or one has to wait, or a source runs out. What comes from one source in a row costs a comparison each; each change of the source
- * a step down the heap.
+ * The hot loop: packets in order, until max, or one has to wait, or a source runs out. What comes from one source in a row costs a comparison each;
+ * each change of the source a step down the heap.
  */
 static unsigned pick(struct merge *merge, unsigned max)
 {

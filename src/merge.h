@@ -5,14 +5,15 @@
  * Each ring is a source: the packets of a block, or of two, as a list in time order. merge_take picks the oldest of all, again and again, until a
  * source runs out: what that one has next may be older than what the others have now, so the next merge_take looks there first.
  *
- * A source without a block that can be read is one of two things. Nothing is in it: then what it gets from now on is younger than all that is in hand. Or the kernel is filling a
- * block: then nothing in there is older than that block's opening, and packets of the others that are younger have to wait for it, until it is full
- * or its timer fires. They do not wait when that would cost packets: a ring that is half full is read on, and what then comes too late is
- * counted as disordered. So are packets that were stamped before the clock was set back.
+ * A source without a block that can be read is one of two things. Nothing is in it: then what it gets from now on is younger than all that is in
+ * hand. Or the kernel is filling a block: then nothing in there is older than that block's opening, and packets of the others that are younger have
+ * to wait for it, until it is full or its timer fires. They do not wait when that would cost packets: a ring that is half full is read on, and what
+ * then comes too late is counted as disordered. So are packets that were stamped before the clock was set back.
  *
- * All this holds if packets are stamped on their way into the ring. But as soon as any program of the host wants receive time stamps (SO_TIMESTAMP: every NTP
- * daemon), the kernel stamps packets when the driver hands them over, up to a softirq's batch earlier. Packets tell (TP_STATUS_TS_SOFTWARE). From then on what a ring gets may be
- * older by delay_ns than it seems: also than the last packets of the block before, so those wait in the list until the next block is in it, too.
+ * All this holds if packets are stamped on their way into the ring. But as soon as any program of the host wants receive time stamps (SO_TIMESTAMP:
+ * every NTP daemon), the kernel stamps packets when the driver hands them over, up to a softirq's batch earlier. Packets tell
+ * (TP_STATUS_TS_SOFTWARE). From then on what a ring gets may be older by delay_ns than it seems: also than the last packets of the block before, so
+ * those wait in the list until the next block is in it, too.
  *
  * In immediate mode (TPACKET_V2) a source is the frames that are there, in the ring's order, and nobody waits.
  */
@@ -65,15 +66,16 @@ struct merge {
 void merge_init(struct merge *merge);
 
 /*
- * rings: open ones of one kind, which must outlive the merge. delay_max_ns: the longest that packets wait for others that were stamped earlier and are on their way.
- * -ENOMEM. On failure the merge is closed.
+ * rings: open ones of one kind, which must outlive the merge. delay_max_ns: the longest that packets wait for others that were stamped earlier and
+ * are on their way. -ENOMEM. On failure the merge is closed.
  */
 int merge_open(struct merge *merge, struct packet_ring *rings, unsigned count, uint64_t delay_max_ns, struct netring_error *error);
 void merge_close(struct merge *merge);
 
 /*
- * Takes up to max packets (at most MERGE_BATCH_MAX), in order, into merge->packet: their number, 0 if there are none or they have to wait, -EAGAIN if there
- * were some and filters have taken all of them out, -EBADMSG. A batch that is still out is given back first, as if all of it had been used.
+ * Takes up to max packets (at most MERGE_BATCH_MAX), in order, into merge->packet: their number, 0 if there are none or they have to wait, -EAGAIN
+ * if there were some and filters have taken all of them out, -EBADMSG. A batch that is still out is given back first, as if all of it had been
+ * used.
  */
 int merge_take(struct merge *merge, unsigned max, struct netring_error *error);
 

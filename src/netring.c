@@ -120,8 +120,9 @@ static int look_ms(const struct netring *capture)
 }
 
 /*
- * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long. What they
- * wait for is in the others; or it was stamped and is on its way; or their own ring gets half full meanwhile: the timer says when to look.
+ * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long.
+ * What they wait for is in the others; or it was stamped and is on its way; or their own ring gets half full meanwhile: the timer says when to
+ * look.
  */
 static int set_muted(struct netring *capture, bool muted, struct netring_error *error)
 {

@@ -104,7 +104,7 @@ struct netring_fanout {
 struct netring_config {
 	size_t size;			/* sizeof(struct netring_config), so that fields can be added */
 	const char *interface;		/* or several, "eth0,eth1"; NULL: all interfaces, packets then begin with the network header */
-	uint32_t rings;			/* for each interface, in a group of their own unless fanout names one; 0: one for each receive queue, but no more than the process has CPUs */
+	uint32_t rings;			/* for each interface; 0: one for each of its receive queues, but no more than the process has CPUs */
 	struct netring_fanout fanout;
 	int numa_node;			/* of the ring's memory: a node, NETRING_NUMA_OFF, or NETRING_NUMA_AUTO: the interface's */
 	uint32_t block_size;		/* bytes, a multiple of the page */
@@ -187,9 +187,10 @@ struct netring_stats {
 void netring_config_init(struct netring_config *config, enum netring_profile profile);
 
 /*
- * Opens a capture. Several rings (several interfaces, or config.rings) are read as one, in the order of their time stamps; netring(7) says what that
- * order is worth. Without config.fanout the rings of one interface share its packets by CPU, a full one passing its share on. -ENODEV: no such interface; -ENETDOWN: it is down; -EPERM: CAP_NET_RAW is missing; -EINVAL: the configuration, with the field and
- * the value in the text; -ENOMEM. *capture is set only on success; netring_close frees it.
+ * Opens a capture. Several rings (several interfaces, or config.rings) are read as one, in the order of their time stamps; netring(7) says what
+ * that order is worth. Without config.fanout the rings of one interface share its packets by CPU, a full one passing its share on. -ENODEV: no such
+ * interface; -ENETDOWN: it is down; -EPERM: CAP_NET_RAW is missing; -EINVAL: the configuration, with the field and the value in the text; -ENOMEM.
+ * *capture is set only on success; netring_close frees it.
  */
 int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error);
 
@@ -226,7 +227,10 @@ int netring_set_filter(struct netring *capture, const struct sock_filter *filter
 /* Of all rings together. */
 int netring_stats(struct netring *capture, struct netring_stats *stats, struct netring_error *error);
 
-/* The number of rings; of one of them its counts (disordered is 0), -EINVAL if there is no such ring, and its interface ("any" for all of them; owned by the handle). */
+/*
+ * The number of rings; of one of them its counts (disordered is 0), -EINVAL if there is no such ring, and its interface ("any" for all of them;
+ * owned by the handle).
+ */
 unsigned netring_rings(const struct netring *capture);
 int netring_ring_stats(struct netring *capture, unsigned ring, struct netring_stats *stats, struct netring_error *error);
 const char *netring_ring_interface(const struct netring *capture, unsigned ring);

@@ -2,9 +2,9 @@
 /*
  * The filter of a packet ring.
  *
- * The kernel judges a packet when it comes in, so a new program says nothing about the packets that are in the ring already. Those cells are counted when
- * the program is replaced, and judged here again until the reader is past them. The exchange itself is one system call, atomic for the kernel: no
- * packet that both programs accept is lost, as it would be if a reject-all program stood in between.
+ * The kernel judges a packet when it comes in, so a new program says nothing about the packets that are in the ring already. Those cells are
+ * counted when the program is replaced, and judged here again until the reader is past them. The exchange itself is one system call, atomic for the
+ * kernel: no packet that both programs accept is lost, as it would be if a reject-all program stood in between.
  */
 #include "packet-filter.h"
 

@@ -127,8 +127,8 @@ static void cut(uint8_t *frame, uint32_t captured_len)
 }
 
 /*
- * The kernel stamps a block when it opens it, then counts packets into it, and stamps each after it was counted. So with a count of 0 the next packet is younger than this look,
- * and otherwise none is older than the block.
+ * The kernel stamps a block when it opens it, then counts packets into it, and stamps each after it was counted. So with a count of 0 the next
+ * packet is younger than this look, and otherwise none is older than the block.
  */
 static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns)
 {

@@ -2,8 +2,8 @@
 /*
  * Setting up a packet socket with its ring, and taking it down.
  *
- * The order is what keeps foreign packets out: the socket begins with protocol 0 and hears nothing; version, reserve, filter, ring and mapping come next;
- * binding it to the interface with the real protocol is the last step, and opens a ring that was empty and filtered from its first packet.
+ * The order is what keeps foreign packets out: the socket begins with protocol 0 and hears nothing; version, reserve, filter, ring and mapping come
+ * next; binding it to the interface with the real protocol is the last step, and opens a ring that was empty and filtered from its first packet.
  */
 #include "packet-ring.h"
 

@@ -70,7 +70,8 @@ struct packet_list {
 
 /*
  * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
- * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; is_ours tells whether a cell is the reader's, by a look at its status.
+ * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; is_ours tells whether a cell is the reader's,
+ * by a look at its status.
  */
 struct packet_ring_kind {
 	int version;
@@ -79,10 +80,10 @@ struct packet_ring_kind {
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
 
 	/*
-	 * For reading several rings as one. list writes down where the packets are that begin `ahead` cells from the reader's, up to max of them: those of one block, all of them if
-	 * max is block_size / BLOCK_FRAME_MIN, or those of as many frames as are ours. It returns their number, 0 or -EBADMSG, and adds to list->cells the cells that they are in.
-	 * release gives that many cells back. view looks at a packet; cut shortens it. is_filling is true if there is a packet in that cell, which the kernel is still filling;
-	 * not_before_ns is older than it.
+	 * For reading several rings as one. list writes down where the packets are that begin `ahead` cells from the reader's, up to max of them:
+	 * those of one block, all of them if max is block_size / BLOCK_FRAME_MIN, or those of as many frames as are ours. It returns their number,
+	 * 0 or -EBADMSG, and adds to list->cells the cells that they are in. release gives that many cells back. view looks at a packet; cut
+	 * shortens it. is_filling is true if there is a packet in that cell, which the kernel is still filling; not_before_ns is older than it.
 	 */
 	int (*list)(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error);
 	void (*release)(struct packet_ring *ring, uint32_t cells);
@@ -100,8 +101,8 @@ void packet_ring_init(struct packet_ring *ring);
 enum packet_ring_gate { GATE_OPEN, GATE_SHUT };
 
 /*
- * Opens a ring on config->interface, which is one interface here; it gets all of block_size x block_count if memory_limit (bytes) allows. Errors as netring_open.
- * log is copied: its descriptor must outlive the ring. On failure the ring is closed.
+ * Opens a ring on config->interface, which is one interface here; it gets all of block_size x block_count if memory_limit (bytes) allows. Errors as
+ * netring_open. log is copied: its descriptor must outlive the ring. On failure the ring is closed.
  */
 int packet_ring_open(struct packet_ring *ring, const struct netring_config *config, enum packet_ring_gate gate, uint64_t memory_limit,
 		     const struct log *log, struct netring_error *error);
@@ -121,8 +122,8 @@ int packet_ring_take(struct packet_ring *ring, struct netring_burst *burst, unsi
 void packet_ring_give_back(struct packet_ring *ring, struct netring_burst *burst, unsigned used);
 
 /*
- * Reading a V3 block in place, for a reader that walks it with block_next itself: enter, copy ring->cursor, walk the copy, store it back, leave_if_empty.
- * Only while packet_ring_is_plain. enter returns 1 with the cursor at a packet, 0 if there is none now, -EBADMSG.
+ * Reading a V3 block in place, for a reader that walks it with block_next itself: enter, copy ring->cursor, walk the copy, store it back,
+ * leave_if_empty. Only while packet_ring_is_plain. enter returns 1 with the cursor at a packet, 0 if there is none now, -EBADMSG.
  */
 int packet_ring_enter_block(struct packet_ring *ring, struct netring_error *error);
 void packet_ring_leave_if_empty(struct packet_ring *ring);

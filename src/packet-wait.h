@@ -22,7 +22,8 @@ enum packet_wait_result {
  * is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence; of several rings, that of the first
  * that has one.
  *
- * A cancellation point, and nothing is held across it. System calls: poll; and only after an event that is not a packet: read, getsockopt, getsockname, ioctl.
+ * A cancellation point, and nothing is held across it. System calls: poll; and only after an event that is not a packet: read, getsockopt,
+ * getsockname, ioctl.
  */
 int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error);
 
