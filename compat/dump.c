@@ -705,14 +705,14 @@ int pcap_dump_flush(pcap_dumper_t *dumper)
 void pcap_dump_close(pcap_dumper_t *dumper)
 {
 	FILE *file = (FILE *)dumper;
-	bool is_ours;
 
 	forget_reopened();
-	is_ours = dumper_of(file);
-	if (fclose(file) == EOF && !is_ours)
-		savefile_stream_failed(file, errno, 0);
-	if (!is_ours)
+	if (!dumper_of(file)) {
+		if (fflush(file) == EOF)
+			savefile_stream_failed(file, errno, 0);
 		savefile_stream_closed(file);
+	}
+	fclose(file);
 }
 
 FILE *pcap_dump_file(pcap_dumper_t *dumper)

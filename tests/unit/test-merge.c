@@ -828,7 +828,7 @@ END_TEST
 START_TEST(test_hostile_blocks)
 {
 	struct random random = { 4711 };
-	static volatile unsigned long touched;
+	static volatile unsigned long touched __attribute__((unused));
 
 	for (unsigned round = 0; round < 4000; round++) {
 		open_rings(2, &packet_ring_v3, 2, 1);
