@@ -547,6 +547,13 @@ static pcap_dumper_t *fall_back(pcap_t *p, FILE *opened, const char *path, struc
 	return (pcap_dumper_t *)opened;
 }
 
+static void warn_of_buffer(const struct settings *settings, const char *path)
+{
+	if (settings->config.value[CONFIG_DUMP] == DUMP_STDIO && config_is_set(&settings->config, CONFIG_DUMP_BUFFER))
+		log_write(&settings->log, LOG_WARN, "%s: written as libpcap does, as NETRING_DUMP=stdio has it; NETRING_DUMP_BUFFER has no effect",
+			  path);
+}
+
 /* The same file as a stream of ours. */
 static pcap_dumper_t *adopt(pcap_t *p, FILE *opened, const char *path, const char *mode, struct settings *settings)
 {
@@ -555,6 +562,7 @@ static pcap_dumper_t *adopt(pcap_t *p, FILE *opened, const char *path, const cha
 	struct dumper *dumper;
 
 	if (!opened || opened == stdout || settings->config.value[CONFIG_DUMP] == DUMP_STDIO) {
+		warn_of_buffer(settings, path);
 		log_close(&settings->log);
 		if (opened)
 			savefile_stream_opened(opened, opened == stdout ? "standard output" : path);

@@ -234,6 +234,9 @@ START_TEST(test_stdio_on_a_dumper)
 	numbers.state = (uint64_t)_i + 1;
 	setenv("NETRING_DUMP", ways[_i & 3], 1);
 	setenv("NETRING_DUMP_BUFFER", buffers[_i / 4 % 3], 1);
+	/* There is no such buffer, and a line would say so: test_buffer_without_the_writer. */
+	if (strcmp(ways[_i & 3], "stdio") == 0)
+		unsetenv("NETRING_DUMP_BUFFER");
 	dumper = open_dumper();
 	while (model_size < 20 << 20) {
 		dump_to(dumper, any_size());
@@ -586,6 +589,19 @@ START_TEST(test_bad_settings)
 }
 END_TEST
 
+START_TEST(test_buffer_without_the_writer)
+{
+	pcap_dumper_t *dumper;
+
+	setenv("NETRING_DUMP", "stdio", 1);
+	setenv("NETRING_DUMP_BUFFER", "1M", 1);
+	dumper = pcap_dump_open(dead, path);
+	ck_assert_ptr_nonnull(dumper);
+	pcap_dump_close(dumper);
+	ck_assert_ptr_nonnull(strstr(logged(), "NETRING_DUMP_BUFFER has no effect"));
+}
+END_TEST
+
 static Suite *dump_suite(void)
 {
 	Suite *suite = suite_create("dump");
@@ -604,6 +620,7 @@ static Suite *dump_suite(void)
 	tcase_add_loop_test(cases, test_full_disk, 0, 80);
 	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 16);
 	tcase_add_test(cases, test_bad_settings);
+	tcase_add_test(cases, test_buffer_without_the_writer);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
