@@ -94,6 +94,25 @@ struct netring_fanout {
 	const char *program;		/* CBPF, EBPF: path of the program; else NULL */
 };
 
+/* What packets come through. */
+enum netring_backend {
+	NETRING_BACKEND_PACKET,			/* packet sockets with a ring; see packet(7) */
+	NETRING_BACKEND_XDP,			/* AF_XDP: matching packets are taken off the interface, before the host sees them */
+};
+
+enum netring_xdp_mode { NETRING_XDP_MODE_AUTO, NETRING_XDP_NATIVE, NETRING_XDP_GENERIC, NETRING_XDP_OFFLOAD };
+enum netring_xdp_copy { NETRING_XDP_COPY_AUTO, NETRING_XDP_COPY, NETRING_XDP_ZEROCOPY };
+
+/* Of NETRING_BACKEND_XDP. */
+struct netring_xdp {
+	enum netring_xdp_mode mode;	/* where the program runs; AUTO: in the driver if it can, else in front of the host's stack */
+	enum netring_xdp_copy copy;	/* AUTO: without a copy if the driver can */
+	const char *queues;		/* "0,2-3"; NULL: all receive queues */
+	uint32_t frames;		/* of each queue's memory, a power of two */
+	uint32_t frame_size;		/* bytes: 2048 or 4096 */
+	bool steal;			/* also from an interface that the host needs: one with an address, a default route, a bridge above it */
+};
+
 #define NETRING_NUMA_OFF (-1)
 #define NETRING_NUMA_AUTO (-2)
 
@@ -104,6 +123,8 @@ struct netring_fanout {
 struct netring_config {
 	size_t size;			/* sizeof(struct netring_config), so that fields can be added */
 	const char *interface;		/* or several, "eth0,eth1"; NULL: all interfaces, packets then begin with the network header */
+	enum netring_backend backend;
+	struct netring_xdp xdp;
 	uint32_t rings;			/* for each interface; 0: one for each of its receive queues, but no more than the process has CPUs */
 	struct netring_fanout fanout;
 	int numa_node;			/* of the ring's memory: a node, NETRING_NUMA_OFF, or NETRING_NUMA_AUTO: the interface's */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The XDP program of one interface: made in memory, loaded, attached by a link that dies with the process.
+ *
+ * For each packet it asks the filter; what is accepted gets its time stamp put in front (xdp-frame.h) and goes to the AF_XDP socket of its receive
+ * queue; everything else, and what comes on a queue without a socket, goes on to the host.
+ *
+ *	xdp_program_open	looks for what is in the way, makes maps and program; nothing is attached yet
+ *	xdp_program_add		a socket for a queue
+ *	xdp_program_attach	from here on packets come
+ *	xdp_program_set_filter	replaces the filter while packets come
+ *	xdp_program_close	detaches; accepts any half-open state
+ */
+#ifndef NETRING_XDP_PROGRAM_H
+#define NETRING_XDP_PROGRAM_H
+
+#include <linux/filter.h>
+#include <net/if.h>
+
+#include "log.h"
+#include "netring.h"
+
+struct xdp_program_options {
+	const char *interface;
+	int ifindex;
+	enum netring_xdp_mode mode;
+	bool steal;			/* also where the host needs the interface */
+	bool strict;			/* what falls back is an error */
+	bool fragments;			/* packets may be longer than a page (BPF_F_XDP_HAS_FRAGS) */
+	unsigned queues;		/* of the interface: the map has so many places */
+	const struct log *log;		/* must outlive the program */
+};
+
+struct xdp_switch;			/* what the running program looks at, in memory shared with it */
+
+struct xdp_program {
+	struct xdp_program_options options;
+	char interface[IFNAMSIZ];
+	int sockets_fd;			/* XSKMAP: receive queue to socket */
+	int switch_fd;			/* the mapping's map */
+	struct xdp_switch *control;
+	int program_fd;			/* in force */
+	int link_fd;
+	bool native;			/* as attached */
+	bool judges;			/* the filter in force runs in XDP; false: every packet is redirected, and user space judges */
+};
+
+/* The closed state. */
+void xdp_program_init(struct xdp_program *program);
+
+/*
+ * With the filter of length instructions (0: all packets), in force from the first packet. -EBUSY: an address, a default route, a bridge or the
+ * user's own connection needs the interface, or another XDP program is on it, with its name and id; -EPERM: a capability is missing, and which;
+ * -EOPNOTSUPP: kernel or driver; -EINVAL: not a valid filter; -ENOMEM. On failure the program is closed.
+ */
+int xdp_program_open(struct xdp_program *program, const struct xdp_program_options *options, const struct sock_filter *filter, unsigned length,
+		     struct netring_error *error);
+
+/* fd: an AF_XDP socket, bound to that queue. Not owned. */
+int xdp_program_add(struct xdp_program *program, unsigned queue, int fd, struct netring_error *error);
+
+/* -EOPNOTSUPP: the driver cannot, in the mode that was asked for (text: why); -EBUSY: somebody was faster. */
+int xdp_program_attach(struct xdp_program *program, struct netring_error *error);
+
+/*
+ * Replaces the filter (length 0: all packets). When it returns, no packet is judged by the old one any more but those that are in rings already or on
+ * their way there. 0: it runs in XDP; 1: user space is to judge, because it cannot be translated (logged, an error if strict). -EINVAL. On failure
+ * the old one is in force. Needs no privilege: without one the new filter is interpreted.
+ */
+int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error);
+
+void xdp_program_close(struct xdp_program *program);
+
+#endif
