@@ -2,9 +2,10 @@
 /*
  * The writer of large files.
  *
- * Memory. A writer begins with one small chunk, which is all that most files ever need. The first time it has been filled, a regular file gets two large
+ * Memory. A writer begins with one small chunk, which is all that most files ever need. A regular file that turns out to be none of those gets two large
  * ones: one is filled while the other is written. A chunk is filled from the place on that lies in it as the next byte lies in a block of the file, so
- * that memory and file are aligned to each other; it ends with a block.
+ * that memory and file are aligned to each other; it ends with a block. What a large writer has beyond a small one, memory, a ring while something is
+ * in flight, is lent by the process (write-pool.h), and there is not enough for any number: then a writer stays small, or waits for each write.
  *
  * Order. There is never more than one write under way, and the next begins only when it has ended, all of it: so the file is at every moment a prefix of
  * what was handed over, whatever happens to the process. A write that the kernel does while the caller goes on (write-ring.h) is "in flight".
@@ -12,8 +13,8 @@
  * The ways into the file. Through the page cache, with write(2): what is small, what is not aligned, everything but regular files. Around it, with
  * O_DIRECT: the whole blocks of large pieces; their ragged ends go through the cache. No byte is written twice, so the two ways never meet in a
  * block but for the one that a flush has ended in, whose rest goes through the cache as well. Around it there is a descriptor of the writer's own,
- * which nobody else sees. Where /proc does not give it one, O_DIRECT is switched on and off on the only descriptor, which takes neither privilege
- * nor name.
+ * which nobody else sees. Where /proc does not give it one (the file is another user's by now), O_DIRECT is switched on for each write and off again,
+ * which takes neither privilege nor name; then the caller waits for each.
  *
  * The descriptor's offset. Programs may write to the descriptor and move it, while nothing waits here. So before bytes go around it, its offset is moved
  * over their place, which says where that is: a flush of many packets takes four system calls.
@@ -21,8 +22,13 @@
  * O_DIRECT makes the disk's speed the limit, and not the memory's. Where the disk turns out to be slower than the page cache, the cache, being large,
  * would lose less: so a writer that was to choose goes on through the cache.
  *
+ * Sandboxes. A program may be under a seccomp filter at any time, for which one more system call than libpcap would make is the end. So all of the above
+ * is done only after a look (sandbox.h), for each large piece; between looks nothing is left that takes such a call to be undone. Who is
+ * suspected writes with write(2), whatever memory and descriptors there are by then.
+ *
  * Failures. Whatever goes wrong with a write in flight or with O_DIRECT, the rest of that piece is written again with plain write(2), and only if that
- * fails too, with its error and its signals (SIGPIPE, SIGXFSZ), has the writer failed. Then it takes nothing more.
+ * fails too, with its error and its signals (SIGPIPE, SIGXFSZ), has the writer failed. Then it takes nothing more. Pipes and devices are not so final:
+ * a write that a signal has interrupted, or that would have had to wait, has failed, as in stdio, and the next one is tried.
  */
 #include "file-writer.h"
 
@@ -39,14 +45,23 @@
 
 #include "compiler.h"
 #include "pages.h"
+#include "sandbox.h"
+#include "write-pool.h"
 
 /* Of memory and file for O_DIRECT; no file system in use asks for more. A power of two. */
 #define BLOCK 4096
 
 #define SMALL_CHUNK ((size_t)64 << 10)
 
-/* Going around the cache has a price that a small piece is not worth. */
-#define DIRECT_MIN ((size_t)64 << 10)
+/* A file of that many bytes is worth large chunks; and so many bytes later it is asked again if it could not be. */
+#define LARGE_FROM ((uint64_t)1 << 20)
+#define LARGE_AGAIN ((uint64_t)4 << 20)
+
+/* Smaller chunks are not worth the calls that writing in the background takes. They are not large, unless O_DIRECT is asked for. */
+#define FLIGHT_CHUNK ((size_t)256 << 10)
+
+/* Going around the cache has a price that a small piece is not worth. Half a chunk at the most, because chunks begin anywhere in their first block. */
+#define LARGE_PIECE ((size_t)64 << 10)
 
 /* What a page cache takes at the least, in bytes per microsecond; and for how many writes in a row a disk may take less. */
 #define SLOW_DISK 400
@@ -65,17 +80,36 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int set_direct(struct file_writer *writer, bool on)
+static int set_direct(const struct file_writer *writer, bool on)
 {
-	int flags;
+	int flags = fcntl(writer->fd, F_GETFL);
 
-	if (writer->direct_is_on == on)
-		return 0;
-	flags = fcntl(writer->fd, F_GETFL);
 	if (flags < 0 || fcntl(writer->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
 		return -errno;
-	writer->direct_is_on = on;
 	return 0;
+}
+
+/* What the log says once for each file. */
+enum {
+	SAID_SANDBOX = 1 << 0,
+	SAID_NO_RING = 1 << 1,
+	SAID_SMALL = 1 << 2,
+};
+
+static void say_once(struct file_writer *writer, unsigned what, const char *text)
+{
+	if (!(writer->said & what))
+		log_write(writer->options.log, LOG_INFO, "%s: %s", writer->options.name, text);
+	writer->said |= what;
+}
+
+/* Asked where the answer makes a difference. */
+static bool is_sandboxed(struct file_writer *writer)
+{
+	if (!sandbox_is_suspected())
+		return false;
+	say_once(writer, SAID_SANDBOX, "a seccomp filter may be there, or the thread is not the first that wrote; using write(2) alone");
+	return true;
 }
 
 /* The file systems where O_DIRECT was measured to be faster than the page cache. On the others it may be emulated, refused, or slow. */
@@ -101,24 +135,25 @@ static int open_direct(int fd)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	return own_descriptor_lift(open(path, O_WRONLY | O_DIRECT | O_CLOEXEC));
 }
 
+/* Only if not sandboxed. */
 static int choose_way(struct file_writer *writer, struct netring_error *error)
 {
 	const struct file_writer_options *options = &writer->options;
+	int flags = fcntl(writer->fd, F_GETFL);
 
-	if (!writer->regular || options->way == FILE_WRITER_CACHED)
-		return 0;
-	writer->direct = options->way == FILE_WRITER_DIRECT || (!writer->appends && direct_pays(writer->fd));
+	writer->knows_way = true;
+	writer->appends = flags & O_APPEND;
+	writer->direct = options->way == FILE_WRITER_DIRECT;
 	if (writer->direct && set_direct(writer, true) < 0) {
-		if (options->strict && options->way == FILE_WRITER_DIRECT)
+		if (options->strict)
 			return error_set(error, EOPNOTSUPP, "%s: the file system refuses O_DIRECT", options->name);
 		refuse_direct(writer);
 	}
-	set_direct(writer, false);
-	if (writer->direct && !writer->appends)
-		writer->direct_fd = open_direct(writer->fd);
+	if (options->way == FILE_WRITER_DIRECT)
+		set_direct(writer, false);
 	return 0;
 }
 
@@ -142,89 +177,98 @@ static void learn_position(struct file_writer *writer)
 	writer->seen = false;
 }
 
+/* What a sandbox forbids to find out is found out later, if that is another thread's. */
+static int look_at_file(struct file_writer *writer, struct netring_error *error)
+{
+	const struct file_writer_options *options = &writer->options;
+
+	if (!writer->regular)
+		return 0;
+	sandbox_watch();
+	if (!sandbox_is_suspected())
+		return choose_way(writer, error);
+	if (options->strict && options->way == FILE_WRITER_DIRECT)
+		return error_set(error, EOPNOTSUPP, "%s: a seccomp filter may forbid O_DIRECT", options->name);
+	return 0;
+}
+
 int file_writer_open(struct file_writer *writer, int fd, const struct file_writer_options *options, struct netring_error *error)
 {
-	int flags = fcntl(fd, F_GETFL);
 	struct stat status;
 	int ret;
 
-	*writer = (struct file_writer){ .options = *options, .fd = fd, .direct_fd = -1, .status_fd = -1, .chunk_size = options->buffer_size / 2 };
-	if (flags < 0 || fstat(fd, &status) < 0)
+	*writer = (struct file_writer){ .options = *options, .fd = fd, .direct_file = OWN_DESCRIPTOR_NONE, .chunk_size = options->buffer_size / 2 };
+	if (fstat(fd, &status) < 0)
 		return error_errno(error, errno, "%s", options->name);
 	writer->regular = S_ISREG(status.st_mode);
-	writer->appends = flags & O_APPEND;
+	writer->grows_at = LARGE_FROM;
+	if (writer->chunk_size < FLIGHT_CHUNK && options->way != FILE_WRITER_DIRECT)
+		writer->grows_at = UINT64_MAX;
 	if (writer->chunk_size > SMALL_CHUNK || !writer->regular)
 		writer->chunk_size = SMALL_CHUNK;
-	ret = choose_way(writer, error);
+	ret = look_at_file(writer, error);
 	if (ret < 0)
-		return ret;
+		goto fail;
 	writer->memory = pages_allocate(writer->chunk_size);
-	if (!writer->memory)
-		goto no_memory;
-	if (writer->regular)
-		writer->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (!writer->memory) {
+		ret = error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
+		goto fail;
+	}
 	learn_position(writer);
 	return 0;
-no_memory:
-	ret = error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
-	if (writer->direct_fd >= 0)
-		close(writer->direct_fd);
+fail:
+	if (writer->regular)
+		sandbox_unwatch();
 	return ret;
 }
 
 static void free_memory(struct file_writer *writer)
 {
-	pages_free(writer->memory, writer->large ? 2 * writer->chunk_size : writer->chunk_size);
+	if (writer->large)
+		write_pool_give_memory(writer->memory, 2 * writer->chunk_size);
+	else
+		pages_free(writer->memory, writer->chunk_size);
 	writer->memory = NULL;
 }
 
-/* Two chunks instead of one. If there is no memory for them, things stay as they are. */
+/* Two large chunks instead of a small one. If there is no memory for them, things stay as they are. Only if not sandboxed. */
 static void grow(struct file_writer *writer)
 {
-	size_t size = writer->options.buffer_size;
-	uint8_t *memory = pages_allocate(size);
+	struct netring_error error;
+	uint8_t *memory = write_pool_take_memory(writer->options.buffer_size);
 
-	if (!memory)
+	if (!memory) {
+		say_once(writer, SAID_SMALL, errno == EBUSY ? "many files are large already; written in small pieces" : "no memory for large pieces");
 		return;
-	madvise(memory, size, MADV_HUGEPAGE);
+	}
 	free_memory(writer);
 	writer->memory = memory;
-	writer->chunk_size = size / 2;
+	writer->chunk_size = writer->options.buffer_size / 2;
 	writer->large = true;
+	if (!writer->knows_way)
+		choose_way(writer, &error);
+	if (writer->options.way == FILE_WRITER_AUTO)
+		writer->direct = !writer->appends && direct_pays(writer->fd);
+	if (writer->direct && !writer->appends)
+		writer->direct_file = own_descriptor(open_direct(writer->fd));
 }
 
-/* The status file is read late, when the program has made its sandbox; reading and closing is what every sandbox allows. */
-static bool is_sandboxed(struct file_writer *writer)
+/* A ring for one write. NULL: there is none. */
+static struct write_ring *borrow_ring(struct file_writer *writer)
 {
-	char status[4096];
-	const char *line = NULL;
-	ssize_t size;
-
-	if (writer->status_fd < 0)
-		return true;
-	size = read(writer->status_fd, status, sizeof(status) - 1);
-	close(writer->status_fd);
-	writer->status_fd = -1;
-	if (size > 0) {
-		status[size] = '\0';
-		line = strstr(status, "\nSeccomp:\t");
-	}
-	return !line || line[strlen("\nSeccomp:\t")] != '0';
-}
-
-/* The ring, made when it is needed first. NULL: there can be none. */
-static struct write_ring *ring_of(struct file_writer *writer)
-{
+	struct write_ring *ring;
 	struct netring_error error;
+	int ret;
 
-	if (writer->ring || writer->ring_refused)
-		return writer->ring;
-	if (is_sandboxed(writer))
-		error_set(&error, EPERM, "a seccomp filter could forbid io_uring");
-	else if (write_ring_open(&writer->ring, &error) == 0)
-		return writer->ring;
-	writer->ring_refused = true;
-	log_write(writer->options.log, LOG_INFO, "%s: %s; the program waits for each write", writer->options.name, error.text);
+	if (writer->ring_refused)
+		return NULL;
+	ret = write_pool_take_ring(&ring, &error);
+	if (ret == 0)
+		return ring;
+	writer->ring_refused = ret != -EBUSY;
+	if (!(writer->said & SAID_NO_RING))
+		log_write(writer->options.log, LOG_INFO, "%s: %s; the program waits for each write", writer->options.name, error.text);
+	writer->said |= SAID_NO_RING;
 	return NULL;
 }
 
@@ -255,13 +299,13 @@ static bool is_refusal(int err)
 	return err == -EINVAL || err == -EOPNOTSUPP;
 }
 
-/* Writes at fd's offset until all is there, and says how many bytes are. */
+/* Writes at fd's offset until all is there, and says how many bytes are. What is not a regular file may be slow for ever, and a signal ends that. */
 static int write_all(struct file_writer *writer, const uint8_t *data, size_t size)
 {
 	while (size > 0) {
 		ssize_t written = write(writer->fd, data, size);
 
-		if (written < 0 && errno == EINTR)
+		if (written < 0 && errno == EINTR && writer->regular)
 			continue;
 		if (written <= 0)
 			return written < 0 ? -errno : -ENOSPC;
@@ -283,10 +327,8 @@ static int catch_up(struct file_writer *writer)
 
 static int write_through_cache(struct file_writer *writer, const uint8_t *data, size_t size)
 {
-	int ret = set_direct(writer, false);
+	int ret = catch_up(writer);
 
-	if (ret == 0)
-		ret = catch_up(writer);
 	return ret < 0 ? ret : write_all(writer, data, size);
 }
 
@@ -300,7 +342,7 @@ static bool is_within_limit(const struct file_writer *writer, size_t size)
 	return (uint64_t)writer->position + size <= limit.rlim_cur;
 }
 
-/* Bytes that are to go to position by direct_fd: fd's offset is moved behind them. False if that has shown that position is wrong; it is right then. */
+/* Bytes that are to go to position by direct_file: fd's offset is moved behind them. False if that has shown that position is wrong; it is right then. */
 static bool pass_over(struct file_writer *writer, size_t size)
 {
 	off_t behind;
@@ -316,13 +358,13 @@ static bool pass_over(struct file_writer *writer, size_t size)
 	return false;
 }
 
-/* As write_all, by direct_fd, and leaves fd's offset right if all is written. */
+/* As write_all, by direct_file, and leaves fd's offset right if all is written. */
 static int write_by_direct_fd(struct file_writer *writer, const uint8_t *data, size_t size)
 {
 	off_t end = writer->position + (off_t)size;
 
 	while (writer->position < end) {
-		ssize_t written = pwrite(writer->direct_fd, data, (size_t)(end - writer->position), writer->position);
+		ssize_t written = pwrite(writer->direct_file.fd, data, (size_t)(end - writer->position), writer->position);
 
 		if (written < 0 && errno == EINTR)
 			continue;
@@ -335,13 +377,18 @@ static int write_by_direct_fd(struct file_writer *writer, const uint8_t *data, s
 	return 0;
 }
 
+/* Off again at once, because a sandbox may forbid it the next time. */
 static int write_by_switched_fd(struct file_writer *writer, const uint8_t *data, size_t size)
 {
-	int ret = set_direct(writer, true);
+	int ret = catch_up(writer);
 
 	if (ret == 0)
-		ret = catch_up(writer);
-	return ret < 0 ? ret : write_all(writer, data, size);
+		ret = set_direct(writer, true);
+	if (ret < 0)
+		return ret;
+	ret = write_all(writer, data, size);
+	set_direct(writer, false);
+	return ret;
 }
 
 /*
@@ -354,7 +401,7 @@ static int write_around_cache(struct file_writer *writer, const uint8_t *data, s
 	int ret = 0;
 
 	*began_at = writer->position;
-	if (writer->direct_fd < 0) {
+	if (writer->direct_file.fd < 0) {
 		ret = write_by_switched_fd(writer, data, size);
 	} else if (pass_over(writer, size)) {
 		ret = write_by_direct_fd(writer, data, size);
@@ -374,6 +421,18 @@ static int write_around_cache(struct file_writer *writer, const uint8_t *data, s
 	return write_through_cache(writer, data, size - (size_t)(writer->position - *began_at));
 }
 
+/* The result of the write in flight, whose ring is given back. *slept follows: the disk is slower than the caller. */
+static ssize_t await_flight(struct file_writer *writer, bool *slept)
+{
+	ssize_t written;
+
+	*slept = !write_ring_is_done(writer->ring);
+	written = *slept && is_sandboxed(writer) ? write_ring_spin(writer->ring) : write_ring_wait(writer->ring);
+	write_pool_give_ring(writer->ring);
+	writer->ring = NULL;
+	return written;
+}
+
 /* Waits for the write in flight, and writes what it has left out. */
 static int land(struct file_writer *writer)
 {
@@ -385,8 +444,7 @@ static int land(struct file_writer *writer)
 
 	if (size == 0)
 		return writer->failure;
-	is_late = !write_ring_is_done(writer->ring);
-	written = write_ring_wait(writer->ring);
+	written = await_flight(writer, &is_late);
 	writer->in_flight = 0;
 	writer->behind = true;
 	if (written > 0)
@@ -406,22 +464,20 @@ static int land(struct file_writer *writer)
 /* Gives the last bytes of a chunk to the kernel, all but its head, and goes on with the other chunk. False if that could not be. */
 static bool take_off(struct file_writer *writer, const struct file_writer_loss *piece, size_t head, bool direct)
 {
-	struct write_ring *ring = writer->large ? ring_of(writer) : NULL;
-	int fd = writer->fd;
+	struct write_ring *ring;
 
+	if (direct && writer->direct_file.fd < 0)
+		return false; /* fd would have to stay switched */
+	ring = borrow_ring(writer);
 	if (!ring)
 		return false;
-	if (direct && writer->direct_fd >= 0)
-		fd = writer->direct_fd;
-	else if (set_direct(writer, direct) < 0)
-		return false;
 	writer->flight_began_us = now_us();
-	if (write_ring_submit(ring, fd, piece->data + head, piece->size - head, writer->position) < 0) {
-		write_ring_close(ring);
-		writer->ring = NULL;
+	if (write_ring_submit(ring, direct ? writer->direct_file.fd : writer->fd, piece->data + head, piece->size - head, writer->position) < 0) {
+		write_pool_drop_ring(ring);
 		writer->ring_refused = true;
 		return false;
 	}
+	writer->ring = ring;
 	writer->flight = *piece;
 	writer->in_flight = piece->size - head;
 	writer->flight_is_direct = direct;
@@ -440,14 +496,14 @@ static int write_in_blocks(struct file_writer *writer, struct file_writer_loss *
 	return ret < 0 || tail == 0 ? ret : write_through_cache(writer, piece->data + head + whole, tail);
 }
 
-/* All that is not small. *piece is what put was given; its whole blocks may be left in flight. */
+/* All that is not small. *piece is what put was given; its whole blocks may be left in flight. Only if not sandboxed. */
 static int write_large(struct file_writer *writer, struct file_writer_loss *piece, enum file_writer_when when)
 {
 	size_t head = (size_t)-writer->position & (BLOCK - 1), tail = (piece->size - head) & (BLOCK - 1);
 	bool direct = writer->direct && ((uintptr_t)piece->data + head) % BLOCK == 0;
 	int ret;
 
-	if (when == FILE_WRITER_SOON && !is_within_limit(writer, piece->size))
+	if (when == FILE_WRITER_SOON && (writer->chunk_size < FLIGHT_CHUNK || !is_within_limit(writer, piece->size)))
 		when = FILE_WRITER_NOW;
 	if (!direct)
 		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false) ? 0 : write_through_cache(writer, piece->data, piece->size);
@@ -457,23 +513,41 @@ static int write_large(struct file_writer *writer, struct file_writer_loss *piec
 	return write_in_blocks(writer, piece, head, tail);
 }
 
+static bool is_large(const struct file_writer *writer, size_t size)
+{
+	return writer->large && size >= (LARGE_PIECE < writer->chunk_size / 2 ? LARGE_PIECE : writer->chunk_size / 2);
+}
+
+static bool must_grow(struct file_writer *writer)
+{
+	if (writer->large || !writer->regular || writer->taken < writer->grows_at)
+		return false;
+	writer->grows_at = writer->taken + LARGE_AGAIN;
+	return !is_sandboxed(writer);
+}
+
 int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size, enum file_writer_when when)
 {
 	struct file_writer_loss piece = { .data = data, .size = size };
-	int ret = land(writer);
+	bool large = is_large(writer, size);
+	int ret;
 
+	if (!writer->regular)
+		writer->failure = 0;
+	ret = land(writer);
 	if (ret < 0)
 		return ret;
-	if (size >= DIRECT_MIN && (when == FILE_WRITER_SOON || writer->direct_fd < 0))
+	large = large && !is_sandboxed(writer);
+	if (large && !own_descriptor_is_intact(&writer->direct_file))
+		writer->direct_file.fd = -1; /* none, or somebody has closed it */
+	if (large && (when == FILE_WRITER_SOON || writer->direct_file.fd < 0))
 		learn_position(writer);
 	piece.position = writer->position;
-	if (size >= DIRECT_MIN && writer->regular)
-		ret = write_large(writer, &piece, when);
-	else
-		ret = write_through_cache(writer, data, size);
+	ret = large ? write_large(writer, &piece, when) : write_through_cache(writer, data, size);
 	if (ret < 0)
 		return fail(writer, ret, &piece);
-	if (when == FILE_WRITER_SOON && writer->regular && !writer->large)
+	writer->taken += size;
+	if (when == FILE_WRITER_SOON && must_grow(writer))
 		grow(writer);
 	return 0;
 }
@@ -482,7 +556,6 @@ int file_writer_settle(struct file_writer *writer)
 {
 	int ret = land(writer);
 
-	set_direct(writer, false);
 	if (catch_up(writer) < 0 && ret == 0)
 		ret = -errno;
 	writer->seen = true;
@@ -511,7 +584,7 @@ off_t file_writer_tell(const struct file_writer *writer)
 
 bool file_writer_is_sure(const struct file_writer *writer)
 {
-	return writer->regular && !writer->appends && !writer->seen;
+	return writer->knows_way && !writer->appends && !writer->seen;
 }
 
 void file_writer_moved(struct file_writer *writer)
@@ -523,7 +596,7 @@ void file_writer_trim(struct file_writer *writer, off_t end)
 {
 	struct stat status;
 
-	if (!writer->regular || fstat(writer->fd, &status) < 0 || status.st_size != writer->position || end > status.st_size)
+	if (!writer->regular || is_sandboxed(writer) || fstat(writer->fd, &status) < 0 || status.st_size != writer->position || end > status.st_size)
 		return;
 	if (ftruncate(writer->fd, end) < 0)
 		return;
@@ -534,36 +607,33 @@ void file_writer_trim(struct file_writer *writer, off_t end)
 
 void file_writer_forked(struct file_writer *writer)
 {
+	if (writer->regular)
+		sandbox_forked();
 	writer->behind |= writer->in_flight > 0;
 	writer->position += (off_t)writer->in_flight;
 	writer->in_flight = 0;
 	write_ring_close(writer->ring);
 	writer->ring = NULL;
-	if (writer->status_fd >= 0)
-		close(writer->status_fd);
-	writer->status_fd = writer->ring_refused ? -1 : open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 }
 
 void file_writer_abandon(struct file_writer *writer)
 {
+	bool slept;
+
 	if (writer->in_flight)
-		write_ring_wait(writer->ring);
-	write_ring_close(writer->ring);
-	if (writer->status_fd >= 0)
-		close(writer->status_fd);
-	if (writer->direct_fd >= 0)
-		close(writer->direct_fd);
-	free_memory(writer);
-	writer->fd = writer->direct_fd = writer->status_fd = -1;
-	writer->ring = NULL;
+		await_flight(writer, &slept);
 	writer->in_flight = 0;
+	own_descriptor_close(&writer->direct_file);
+	free_memory(writer);
+	writer->fd = -1;
+	if (writer->regular)
+		sandbox_unwatch();
 }
 
 int file_writer_close(struct file_writer *writer)
 {
 	int ret = land(writer);
 
-	set_direct(writer, false);
 	catch_up(writer);
 	if (close(writer->fd) < 0 && ret == 0)
 		ret = writer->failure = -errno;

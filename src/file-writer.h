@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "log.h"
+#include "own-descriptor.h"
 #include "write-ring.h"
 
 enum file_writer_way {
@@ -39,10 +40,11 @@ struct file_writer_loss {
 struct file_writer {
 	struct file_writer_options options;
 	int fd;
-	bool regular, appends;
+	bool regular;
+	bool knows_way;		/* the next three are known: they take system calls that a sandbox may forbid */
+	bool appends;
 	bool direct;		/* whole blocks go around the page cache */
-	int direct_fd;		/* the same file, with O_DIRECT; -1: there is none, and fd is switched */
-	bool direct_is_on;	/* fd has O_DIRECT now */
+	struct own_descriptor direct_file;	/* the same file, with O_DIRECT; -1: there is none, and fd is switched */
 	bool behind;		/* fd's own offset is not position */
 	bool seen;		/* the program may have written to fd, or moved it, since position was learned */
 	off_t position;		/* in the file, of the first byte that is not known to be there */
@@ -50,22 +52,24 @@ struct file_writer {
 	size_t chunk_size;
 	unsigned filling;	/* the chunk that file_writer_room gives out */
 	bool large;
-	struct write_ring *ring;
+	uint64_t taken;		/* bytes, since it was opened */
+	uint64_t grows_at;	/* bytes */
 	bool ring_refused;
-	int status_fd;		/* /proc/self/status, unread; -1 */
+	unsigned said;		/* what the log has said already, a bit for each */
+	struct write_ring *ring;	/* while bytes are in flight */
 	size_t in_flight;	/* bytes that the kernel is writing, the last ones of flight; 0: none */
 	bool flight_is_direct;
 	struct file_writer_loss flight;
 	uint64_t flight_began_us;
 	unsigned slow;		/* writes around the cache in a row that the disk was slow with */
-	int failure;		/* -errno of the first failed write; 0 */
+	int failure;		/* -errno of the first failed write; 0. Of a file that is not regular: of the last write */
 	struct file_writer_loss loss;	/* of that write */
 };
 
 /*
  * A writer for fd, from its offset on (appends: from the end, wherever that is by then). Takes fd on success. -EBADF,
  * -ENOMEM. What the file system refuses is no failure but a line in the log, unless options->strict: -EOPNOTSUPP. (A refusal that comes later, with the
- * first write, is never one: the packets would be lost.)
+ * first write, is never one: the packets would be lost.) A program's sandbox may exist, or be made later.
  */
 int file_writer_open(struct file_writer *writer, int fd, const struct file_writer_options *options, struct netring_error *error);
 
@@ -85,7 +89,8 @@ enum file_writer_when {
 
 /*
  * The next size bytes of the file; data may be any memory if now. Returns 0, or the -errno of the first write that failed, from then on always: see
- * failure and loss. The failure may be one of bytes that an earlier call handed over.
+ * failure and loss. The failure may be one of bytes that an earlier call handed over. For what is not a regular file a failure, which may be
+ * -EINTR or -EAGAIN, is that of these bytes only.
  */
 int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size, enum file_writer_when when);
 

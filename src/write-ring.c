@@ -6,9 +6,12 @@
 #include <liburing.h>
 #include <stdlib.h>
 
+#include "own-descriptor.h"
+
 /* How a write has ended stays known: a signal handler may interrupt who waits for it, and wait as well. */
 struct write_ring {
 	struct io_uring uring;
+	struct own_descriptor descriptor;
 	bool waiting;
 	ssize_t result;
 };
@@ -25,6 +28,7 @@ int write_ring_open(struct write_ring **ring, struct netring_error *error)
 		free(fresh);
 		return error_errno(error, -ret, "io_uring");
 	}
+	fresh->descriptor = own_descriptor(fresh->uring.ring_fd);
 	*ring = fresh;
 	return 0;
 }
@@ -33,8 +37,15 @@ void write_ring_close(struct write_ring *ring)
 {
 	if (!ring)
 		return;
+	if (!write_ring_is_intact(ring))
+		ring->uring.ring_fd = ring->uring.enter_ring_fd = -1; /* is not closed with the rest */
 	io_uring_queue_exit(&ring->uring);
 	free(ring);
+}
+
+bool write_ring_is_intact(const struct write_ring *ring)
+{
+	return own_descriptor_is_intact(&ring->descriptor);
 }
 
 int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t size, off_t offset)
@@ -76,4 +87,11 @@ ssize_t write_ring_wait(struct write_ring *ring)
 			io_uring_cqe_seen(&ring->uring, cqe);
 	}
 	return ring->result;
+}
+
+ssize_t write_ring_spin(struct write_ring *ring)
+{
+	while (!write_ring_is_done(ring))
+		write_ring_is_intact(ring);
+	return write_ring_wait(ring);
 }

@@ -22,6 +22,9 @@ int write_ring_open(struct write_ring **ring, struct netring_error *error);
 /* Accepts NULL. Nothing may be in flight, unless this is a child's copy. */
 void write_ring_close(struct write_ring *ring);
 
+/* False if its descriptor has been closed by somebody else. */
+bool write_ring_is_intact(const struct write_ring *ring);
+
 /* Begins to write size bytes (below 2 GiB) of data at that offset of the file; data must stay until write_ring_wait has returned. */
 int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t size, off_t offset);
 
@@ -30,5 +33,8 @@ bool write_ring_is_done(const struct write_ring *ring);
 
 /* Sleeps until the write has ended. Returns what write(2) would: the bytes written, maybe fewer than asked for, or -errno. */
 ssize_t write_ring_wait(struct write_ring *ring);
+
+/* The same under a seccomp filter that has come meanwhile: it spins, with fstat(2) for the only system call. */
+ssize_t write_ring_spin(struct write_ring *ring);
 
 #endif

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The file writer: whatever is handed over in whatever pieces is in the file, in order, and at every moment the file is a prefix of it; on a disk, in
- * memory, in a pipe; with io_uring and O_DIRECT and without; when the kernel writes less than asked for, and when it refuses.
+ * memory, in a pipe; with io_uring and O_DIRECT and without; when the kernel writes less than asked for, and when it refuses. In a sandbox nothing is
+ * called that libpcap would not call.
  *
- * Calls of write, fcntl and liburing in the writer go through the wrappers below.
+ * Calls of write, fcntl, getrlimit and liburing in the writer go through the wrappers below.
  */
 #define _GNU_SOURCE 1
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +43,7 @@ static struct {
 	bool refuse_direct_writes; /* by write */
 	int ring_errno;		   /* io_uring_queue_init */
 	int flight_result;	   /* what a write in flight comes to, if not 0: -errno, or at most so many bytes */
-	unsigned flights;
+	unsigned flights, rings_made, direct_writes, limits_asked;
 } kernel;
 
 ssize_t __real_write(int fd, const void *data, size_t size);
@@ -49,6 +58,9 @@ int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, 
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
+
+int __real_getrlimit(__rlimit_resource_t resource, struct rlimit *limit);
+int __wrap_getrlimit(__rlimit_resource_t resource, struct rlimit *limit);
 
 static bool goes_around_cache(int fd)
 {
@@ -89,7 +101,14 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
 	size_t done = allowed(fd, size);
 
+	kernel.direct_writes++;
 	return done > 0 || size == 0 ? note_written(fd, __real_pwrite(fd, data, done, offset)) : -1;
+}
+
+int __wrap_getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+	kernel.limits_asked++;
+	return __real_getrlimit(resource, limit);
 }
 
 int __wrap_fcntl(int fd, int command, ...)
@@ -109,6 +128,7 @@ int __wrap_fcntl(int fd, int command, ...)
 
 int __wrap_io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
 {
+	kernel.rings_made++;
 	return kernel.ring_errno ? -kernel.ring_errno : __real_io_uring_queue_init(entries, ring, flags);
 }
 
@@ -199,7 +219,8 @@ static int hand_over(size_t size)
 
 	file_writer_room(&writer, &start, &end);
 	room = (size_t)(end - start);
-	ck_assert_uint_gt(room, 0);
+	if (end <= start)
+		abort(); /* an assertion would make system calls */
 	if (size >= room)
 		size = room;
 	memcpy(start, model + handed_over, size);
@@ -211,6 +232,19 @@ static int hand_over_foreign(size_t size)
 {
 	handed_over += size;
 	return file_writer_put(&writer, model + handed_over - size, size, FILE_WRITER_NOW);
+}
+
+static void hand_over_all(size_t total)
+{
+	while (handed_over < total)
+		ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+}
+
+static void become_large(void)
+{
+	while (!writer.large && handed_over < FILE_MAX / 8)
+		ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	ck_assert(writer.large);
 }
 
 static void check_settled(void)
@@ -266,8 +300,8 @@ START_TEST(test_any_pieces)
 	open_file(folder, O_TRUNC, way, buffer);
 	hand_over_much(FILE_MAX / 2);
 	close_and_check();
-	/* With the smallest buffer, a chunk never is large enough to be worth it. */
-	ck_assert_msg(buffer == buffers[0] || kernel.flights > 0, "nothing was ever in flight");
+	/* With the smaller buffers a chunk never is large enough to be worth it. */
+	ck_assert_msg(buffer < BUFFER || kernel.flights > 0, "nothing was ever in flight");
 }
 END_TEST
 
@@ -354,14 +388,14 @@ START_TEST(test_direct_refused_late)
 {
 	kernel.ring_errno = EPERM;
 	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
-	ck_assert_int_ge(writer.direct_fd, 0);
-	if (_i) {
-		close(writer.direct_fd);
-		writer.direct_fd = -1;
-	}
+	become_large();
+	ck_assert_int_ge(writer.direct_file.fd, 0);
+	if (_i)
+		own_descriptor_close(&writer.direct_file);
 	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
 	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
-	ck_assert(writer.direct && writer.direct_is_on == _i);
+	ck_assert(writer.direct && kernel.direct_writes == (_i ? 0 : 2));
+	ck_assert(!goes_around_cache(writer.fd));
 	kernel.refuse_direct_writes = true;
 	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
 	ck_assert(!writer.direct);
@@ -373,7 +407,7 @@ END_TEST
 /* The file ends with the last byte that could be written, the loss says which that is, and nothing more is taken. */
 START_TEST(test_full_disk)
 {
-	size_t room = (size_t)_i * 77777, piece_begins;
+	size_t room = (size_t)_i * 177777, piece_begins;
 	int ret;
 
 	open_file(folders[_i & 1], O_TRUNC, ways[_i % 3], BUFFER);
@@ -428,7 +462,7 @@ START_TEST(test_limit_of_file_size)
 
 	getrlimit(RLIMIT_FSIZE, &before);
 	limit = before;
-	limit.rlim_cur = 1234567;
+	limit.rlim_cur = 3234567;
 	signals = 0;
 	signal(SIGXFSZ, count_signal);
 	open_file(folders[_i & 1], O_TRUNC, ways[_i % 3], BUFFER);
@@ -459,9 +493,10 @@ START_TEST(test_child_writes_on)
 	here = handed_over;
 	child = fork();
 	if (child == 0) {
+		kernel.rings_made = kernel.flights = 0;
 		file_writer_forked(&writer);
-		hand_over_much(here + FILE_MAX / 8);
-		status = file_writer_settle(&writer) < 0 || writer.ring == NULL;
+		hand_over_all(here + FILE_MAX / 8);
+		status = file_writer_settle(&writer) < 0 || kernel.rings_made != 1 || kernel.flights == 0;
 		_exit(status);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -476,20 +511,370 @@ START_TEST(test_child_writes_on)
 }
 END_TEST
 
+/* Files that stay small, or nearly, cost one small chunk; and however many are large, they do not take all memory. */
 START_TEST(test_memory)
 {
+	struct file_writer others[20];
 	uint8_t *start, *end;
+	unsigned large = 0;
 
 	open_file(".", O_TRUNC, FILE_WRITER_AUTO, BUFFER);
 	file_writer_room(&writer, &start, &end);
 	ck_assert_int_eq(end - start, 64 << 10);
-	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	hand_over_all((size_t)900 << 10);
+	file_writer_room(&writer, &start, &end);
+	ck_assert_uint_eq((size_t)(end - start), (size_t)64 << 10);
+	hand_over_all((size_t)1200 << 10);
 	file_writer_room(&writer, &start, &end);
 	ck_assert_uint_eq((size_t)(end - start), CHUNK);
 	ck_assert(file_writer_owns(&writer, start) && file_writer_owns(&writer, end - 1));
 	ck_assert(!file_writer_owns(&writer, model) && !file_writer_owns(&writer, NULL));
 	close_and_check();
+	for (unsigned i = 0; i < 20; i++) {
+		open_file(".", O_TRUNC, FILE_WRITER_AUTO, BUFFER);
+		handed_over = 0;
+		hand_over_all((size_t)2 << 20);
+		ck_assert_int_eq(file_writer_settle(&writer), 0);
+		check_prefix(handed_over);
+		large += writer.large;
+		others[i] = writer;
+		unlink(path);
+	}
+	ck_assert_uint_eq(large, 16);
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(file_writer_close(&others[i]), 0);
+}
+END_TEST
+
+/* However small the chunks are, what was asked for is done; and where it was not, small chunks cost nothing but their write. */
+START_TEST(test_small_buffer)
+{
+	static const size_t sizes[] = { (size_t)64 << 10, (size_t)128 << 10, (size_t)256 << 10 };
+
+	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, sizes[_i]);
+	hand_over_all(FILE_MAX / 4);
+	ck_assert_uint_ge(kernel.direct_writes, (unsigned)(FILE_MAX / 4 / sizes[_i]));
+	close_and_check();
+	ck_assert_uint_eq(kernel.limits_asked, 0);
+	handed_over = kernel.direct_writes = 0;
+	open_file(".", O_TRUNC, FILE_WRITER_AUTO, sizes[_i]);
+	hand_over_all(FILE_MAX / 4);
+	close_and_check();
+	ck_assert_uint_eq(kernel.direct_writes + kernel.flights + kernel.limits_asked, 0);
+}
+END_TEST
+
+static unsigned open_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* One for each file, one more for each large one, one to look for sandboxes, and a few rings. */
+START_TEST(test_descriptors)
+{
+	struct file_writer writers[20];
+	unsigned before = open_descriptors(), large = 0, kept;
+
+	for (unsigned i = 0; i < 20; i++) {
+		open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
+		writers[i] = writer;
+		unlink(path);
+	}
+	ck_assert_uint_le(open_descriptors() - before, 20 + 1);
+	for (unsigned i = 0; i < 20; i++) {
+		writer = writers[i];
+		handed_over = 0;
+		hand_over_all((size_t)2 << 20);
+		large += writer.large;
+		writers[i] = writer; /* in flight */
+	}
+	ck_assert_uint_le(open_descriptors() - before, 20 + 1 + large + 4);
+	ck_assert_uint_le(kernel.rings_made, 4);
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(file_writer_close(&writers[i]), 0);
+	kept = open_descriptors() - before;
+	ck_assert_uint_le(kept, 1 + 4);
+}
+END_TEST
+
+static void write_file(enum file_writer_way way)
+{
+	handed_over = 0;
+	open_file(".", O_TRUNC, way, BUFFER);
+	hand_over_all(FILE_MAX / 8);
+	close_and_check();
+}
+
+/* From file to file the ring stays; and a child makes its own. */
+START_TEST(test_rotation)
+{
+	int status = 0;
+
+	write_file(ways[_i]);
+	kernel.rings_made = kernel.flights = 0;
+	for (int i = 0; i < 5; i++)
+		write_file(ways[_i]);
+	ck_assert_uint_ge(kernel.flights, 5);
+	ck_assert_uint_eq(kernel.rings_made, 0);
+	if (fork() == 0) {
+		write_file(ways[_i]);
+		_exit(kernel.rings_made == 1 ? 0 : 1);
+	}
+	ck_assert_int_gt(wait(&status), 0);
+	ck_assert_int_eq(status, 0);
+	write_file(ways[_i]);
+	ck_assert_uint_eq(kernel.rings_made, 0);
+}
+END_TEST
+
+/* What the library keeps open for itself. */
+static bool is_of_library(int fd)
+{
+	char name[32], target[256];
+	ssize_t size;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	size = readlink(name, target, sizeof(target) - 1);
+	if (size < 0)
+		return false;
+	target[size] = '\0';
+	return strstr(target, "/status") || strstr(target, "io_uring") || fd == writer.direct_file.fd;
+}
+
+START_TEST(test_descriptors_of_somebody_else)
+{
+	int other, replaced[64], count = 0;
+	char name[80];
+
+	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
+	become_large();
+	ck_assert_int_eq(hand_over(SIZE_MAX), 0);
+	check_settled();
+	ck_assert_int_ge(writer.direct_file.fd, 0);
+	snprintf(name, sizeof(name), "%s.other", path);
+	other = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	unlink(name);
+	ck_assert_int_eq(ftruncate(other, 1000), 0);
+	for (int fd = STDERR_FILENO + 1; fd < 64; fd++)
+		if (is_of_library(fd))
+			ck_assert_int_eq(dup2(other, replaced[count++] = fd), fd);
+	ck_assert_int_ge(count, 3);
+	hand_over_all(FILE_MAX / 4);
+	close_and_check();
+	ck_assert_int_eq(lseek(other, 0, SEEK_CUR), 0);
+	ck_assert_int_eq(lseek(other, 0, SEEK_END), 1000);
+	while (count > 0)
+		ck_assert_int_eq(close(replaced[--count]), 0);
+	close(other);
+}
+END_TEST
+
+static void interrupt(int number)
+{
+	(void)number;
+}
+
+/* A full pipe: a signal ends the wait, and a write that does not wait fails. Once there is room, things go on. */
+START_TEST(test_full_pipe)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+	struct file_writer_options chosen = options(FILE_WRITER_AUTO, BUFFER);
+	int ends[2], expected = _i ? -EAGAIN : -EINTR, ret;
+	size_t drained = 0;
+	ssize_t size;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+	if (_i)
+		ck_assert_int_eq(__real_fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(file_writer_open(&writer, ends[1], &chosen, &error), 0);
+	if (!_i)
+		setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 100000 }, { 0, 100000 } }, NULL);
+	do
+		ret = hand_over(SIZE_MAX);
+	while (ret == 0 && handed_over < FILE_MAX / 2);
+	ck_assert_int_eq(ret, expected);
+	ck_assert_int_eq(hand_over(100), expected);
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL);
+	__real_fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	while ((size = read(ends[0], content, FILE_MAX)) > 0)
+		drained += (size_t)size;
+	ck_assert_uint_gt(drained, 0);
+	ck_assert_int_eq(hand_over(100), 0);
+	ck_assert_int_eq(file_writer_settle(&writer), 0);
+	ck_assert_int_eq(read(ends[0], content, FILE_MAX), 100);
+	ck_assert_int_eq(memcmp(content, model + handed_over - 100, 100), 0);
+	ck_assert_int_eq(file_writer_close(&writer), 0);
+}
+END_TEST
+
+/* Sandboxes. */
+
+#define LOAD_CALL BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+
+/* What writing through stdio takes (and ending a thread and a process), and at choice openat and clone. */
+static void make_sandbox(bool may_open, bool may_fork)
+{
+	struct sock_filter filter[] = {
+		LOAD_CALL,
+		ALLOW(__NR_write),
+		ALLOW(__NR_read),
+		ALLOW(__NR_close),
+		ALLOW(__NR_lseek),
+		ALLOW(__NR_fstat),
+		ALLOW(__NR_newfstatat),
+		ALLOW(__NR_brk),
+		ALLOW(__NR_mmap),
+		ALLOW(__NR_munmap),
+		ALLOW(__NR_exit),
+		ALLOW(__NR_exit_group),
+		ALLOW(may_open ? __NR_openat : __NR_write),
+		ALLOW(may_fork ? __NR_clone : __NR_write),
+		ALLOW(may_fork ? __NR_wait4 : __NR_write),
+		ALLOW(may_fork ? __NR_set_robust_list : __NR_write),
+		KILL,
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(2);
+}
+
+/* No assertions here: a failing one makes calls of its own. */
+static bool writes_on(size_t total)
+{
+	while (handed_over < total)
+		if (hand_over(SIZE_MAX) < 0)
+			return false;
+	return hand_over(100) == 0 && hand_over_foreign(3 * CHUNK) == 0;
+}
+
+static bool ends_well(void)
+{
+	return file_writer_settle(&writer) == 0 && file_writer_close(&writer) == 0;
+}
+
+/* Ends the process, because ending a thread takes more than the sandbox allows. */
+static void *write_in_sandbox(void *unused)
+{
+	make_sandbox(false, false);
+	_exit(writes_on(FILE_MAX / 2) && ends_well() ? 0 : 1);
+	return unused;
+}
+
+static bool writes_in_sandboxed_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, write_in_sandbox, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+static bool writes_in_sandboxed_child(void)
+{
+	int status;
+	pid_t child;
+
+	make_sandbox(false, true);
+	if (file_writer_settle(&writer) < 0)
+		return false;
+	child = fork();
+	if (child == 0) {
+		file_writer_forked(&writer);
+		_exit(writes_on(FILE_MAX / 2) && ends_well() ? 0 : 1);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+enum sandbox_case {
+	BEFORE_OPEN,
+	WHILE_SMALL,
+	WHILE_LARGE,
+	IN_FLIGHT,
+	WHILE_SWITCHED,
+	ONE_THREAD,
+	ONE_THREAD_LARGE,
+	CHILD,
+	CHILD_LARGE,
+	SANDBOX_CASES
+};
+
+static bool write_sandboxed(enum sandbox_case which, enum file_writer_way way)
+{
+	bool large = which != BEFORE_OPEN && which != WHILE_SMALL && which != ONE_THREAD && which != CHILD;
+	struct file_writer_options chosen = options(way, BUFFER);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	if (which == BEFORE_OPEN)
+		make_sandbox(true, false);
+	if (file_writer_open(&writer, fd, &chosen, &error) < 0 || hand_over(1000) < 0)
+		return false;
+	while (large && !writer.large)
+		if (hand_over(SIZE_MAX) < 0)
+			return false;
+	if (which == WHILE_SWITCHED)
+		own_descriptor_close(&writer.direct_file);
+	if (large && hand_over(SIZE_MAX) < 0)
+		return false;
+	if (which == WHILE_LARGE && file_writer_settle(&writer) < 0)
+		return false;
+	if (which == ONE_THREAD || which == ONE_THREAD_LARGE)
+		return writes_in_sandboxed_thread();
+	if (which == CHILD || which == CHILD_LARGE)
+		return writes_in_sandboxed_child();
+	if (which != BEFORE_OPEN)
+		make_sandbox(false, false);
+	return writes_on(FILE_MAX / 2) && ends_well();
+}
+
+START_TEST(test_sandbox)
+{
+	enum sandbox_case which = (enum sandbox_case)(_i / 3);
+	int status;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "./test-file-writer.%d", getpid());
+	child = fork();
+	if (child == 0)
+		_exit(write_sandboxed(which, ways[_i % 3]) ? 0 : 1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(!WIFSIGNALED(status), "case %d: killed by %s", which, strsignal(WTERMSIG(status)));
+	ck_assert_int_eq(status, 0);
+	handed_over = read_back();
+	ck_assert_uint_ge(handed_over, FILE_MAX / 2);
+	check_prefix(handed_over);
+}
+END_TEST
+
+static void *write_elsewhere(void *unused)
+{
+	unsigned *flights = unused;
+
+	open_file(".", O_TRUNC, FILE_WRITER_CACHED, BUFFER);
+	hand_over_all(FILE_MAX / 4);
+	close_and_check();
+	*flights = kernel.flights;
+	return NULL;
+}
+
+/* The thread that is looked at is the one that writes, though another had a file open before. */
+START_TEST(test_other_thread)
+{
+	unsigned flights = 0;
+	pthread_t thread;
+
+	open_file(".", O_TRUNC, FILE_WRITER_CACHED, BUFFER);
+	close_and_check();
+	ck_assert_int_eq(pthread_create(&thread, NULL, write_elsewhere, &flights), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_gt(flights, 0);
 }
 END_TEST
 
@@ -511,6 +896,13 @@ static Suite *file_writer_suite(void)
 	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 6);
 	tcase_add_loop_test(cases, test_child_writes_on, 0, 3);
 	tcase_add_test(cases, test_memory);
+	tcase_add_loop_test(cases, test_small_buffer, 0, 3);
+	tcase_add_test(cases, test_descriptors);
+	tcase_add_loop_test(cases, test_rotation, 0, 3);
+	tcase_add_test(cases, test_descriptors_of_somebody_else);
+	tcase_add_loop_test(cases, test_full_pipe, 0, 2);
+	tcase_add_loop_test(cases, test_sandbox, 0, 3 * SANDBOX_CASES);
+	tcase_add_test(cases, test_other_thread);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
@@ -527,6 +919,7 @@ int main(void)
 
 		memcpy(model + i, &word, sizeof(word));
 	}
+	srunner_set_fork_status(runner, CK_FORK); /* what writers share is kept in the process */
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);
