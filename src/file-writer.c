@@ -24,7 +24,8 @@
  *
  * Sandboxes. A program may be under a seccomp filter at any time, for which one more system call than libpcap would make is the end. So all of the above
  * is done only after a look (sandbox.h), for each large piece; between looks nothing is left that takes such a call to be undone. Who is
- * suspected writes with write(2), whatever memory and descriptors there are by then.
+ * suspected writes with write(2), whatever memory and descriptors there are by then. The look also fails when somebody has closed the library's
+ * descriptors, so that those that are used behind it are the writer's own still.
  *
  * Failures. Whatever goes wrong with a write in flight or with O_DIRECT, the rest of that piece is written again with plain write(2), and only if that
  * fails too, with its error and its signals (SIGPIPE, SIGXFSZ), has the writer failed. Then it takes nothing more. Pipes and devices are not so final:
@@ -332,7 +333,10 @@ static int write_through_cache(struct file_writer *writer, const uint8_t *data, 
 	return ret < 0 ? ret : write_all(writer, data, size);
 }
 
-/* A write that begins below the limit of the process and ends above it is for write(2), which sends the signal that belongs to it. */
+/*
+ * A write that begins below the limit of the process and ends above it is cut at the limit by the kernel, and O_DIRECT refuses the odd size; the rest is
+ * for write(2), which sends the signal that belongs to it.
+ */
 static bool is_within_limit(const struct file_writer *writer, size_t size)
 {
 	struct rlimit limit;
@@ -347,8 +351,8 @@ static bool pass_over(struct file_writer *writer, size_t size)
 {
 	off_t behind;
 
-	if (catch_up(writer) < 0)
-		return false;
+	if (writer->behind)
+		return lseek(writer->fd, writer->position + (off_t)size, SEEK_SET) >= 0;
 	behind = lseek(writer->fd, (off_t)size, SEEK_CUR);
 	writer->behind = behind >= 0;
 	if (behind == writer->position + (off_t)size)
@@ -421,20 +425,20 @@ static int write_around_cache(struct file_writer *writer, const uint8_t *data, s
 	return write_through_cache(writer, data, size - (size_t)(writer->position - *began_at));
 }
 
-/* The result of the write in flight, whose ring is given back. *slept follows: the disk is slower than the caller. */
-static ssize_t await_flight(struct file_writer *writer, bool *slept)
+/* The result of the write in flight, whose ring is given back. *slept follows: the disk is slower than the caller. is_free: known not to be sandboxed. */
+static ssize_t await_flight(struct file_writer *writer, bool is_free, bool *slept)
 {
 	ssize_t written;
 
 	*slept = !write_ring_is_done(writer->ring);
-	written = *slept && is_sandboxed(writer) ? write_ring_spin(writer->ring) : write_ring_wait(writer->ring);
+	written = *slept && !is_free && is_sandboxed(writer) ? write_ring_spin(writer->ring) : write_ring_wait(writer->ring);
 	write_pool_give_ring(writer->ring);
 	writer->ring = NULL;
 	return written;
 }
 
 /* Waits for the write in flight, and writes what it has left out. */
-static int land(struct file_writer *writer)
+static int land(struct file_writer *writer, bool is_free)
 {
 	struct file_writer_loss piece = writer->flight;
 	size_t size = writer->in_flight, done;
@@ -444,12 +448,12 @@ static int land(struct file_writer *writer)
 
 	if (size == 0)
 		return writer->failure;
-	written = await_flight(writer, &is_late);
+	written = await_flight(writer, is_free, &is_late);
 	writer->in_flight = 0;
 	writer->behind = true;
 	if (written > 0)
 		writer->position += written;
-	else if (writer->flight_is_direct && is_refusal((int)written))
+	else if (writer->flight_is_direct && is_refusal((int)written) && is_within_limit(writer, size))
 		refuse_direct(writer);
 	if (written == (ssize_t)size) {
 		if (writer->flight_is_direct && is_late)
@@ -503,7 +507,7 @@ static int write_large(struct file_writer *writer, struct file_writer_loss *piec
 	bool direct = writer->direct && ((uintptr_t)piece->data + head) % BLOCK == 0;
 	int ret;
 
-	if (when == FILE_WRITER_SOON && (writer->chunk_size < FLIGHT_CHUNK || !is_within_limit(writer, piece->size)))
+	if (when == FILE_WRITER_SOON && writer->chunk_size < FLIGHT_CHUNK)
 		when = FILE_WRITER_NOW;
 	if (!direct)
 		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false) ? 0 : write_through_cache(writer, piece->data, piece->size);
@@ -529,17 +533,14 @@ static bool must_grow(struct file_writer *writer)
 int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size, enum file_writer_when when)
 {
 	struct file_writer_loss piece = { .data = data, .size = size };
-	bool large = is_large(writer, size);
+	bool large = is_large(writer, size) && !is_sandboxed(writer);
 	int ret;
 
 	if (!writer->regular)
 		writer->failure = 0;
-	ret = land(writer);
+	ret = land(writer, large);
 	if (ret < 0)
 		return ret;
-	large = large && !is_sandboxed(writer);
-	if (large && !own_descriptor_is_intact(&writer->direct_file))
-		writer->direct_file.fd = -1; /* none, or somebody has closed it */
 	if (large && (when == FILE_WRITER_SOON || writer->direct_file.fd < 0))
 		learn_position(writer);
 	piece.position = writer->position;
@@ -554,7 +555,7 @@ int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size
 
 int file_writer_settle(struct file_writer *writer)
 {
-	int ret = land(writer);
+	int ret = land(writer, false);
 
 	if (catch_up(writer) < 0 && ret == 0)
 		ret = -errno;
@@ -621,7 +622,7 @@ void file_writer_abandon(struct file_writer *writer)
 	bool slept;
 
 	if (writer->in_flight)
-		await_flight(writer, &slept);
+		await_flight(writer, false, &slept);
 	writer->in_flight = 0;
 	own_descriptor_close(&writer->direct_file);
 	free_memory(writer);
@@ -632,7 +633,7 @@ void file_writer_abandon(struct file_writer *writer)
 
 int file_writer_close(struct file_writer *writer)
 {
-	int ret = land(writer);
+	int ret = land(writer, false);
 
 	catch_up(writer);
 	if (close(writer->fd) < 0 && ret == 0)

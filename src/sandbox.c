@@ -13,14 +13,28 @@
 
 /* Recursive, because programs close their dumpers in signal handlers. */
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-static unsigned watchers;   /* changed atomically */
+static unsigned watchers;   /* read without the lock */
 static unsigned generation; /* of the descriptor; read without the lock */
 static struct own_descriptor status_file = OWN_DESCRIPTOR_NONE;
+static off_t status_offset; /* of the descriptor, behind the last look */
 
 static __thread unsigned ticket __attribute__((tls_model("initial-exec"))); /* the generation that this thread has opened; 0: none */
 
 /* What the thread that forks knew of itself, for its child. */
 static __thread enum { NOT_FORKING, FORKS_FREE, FORKS_SUSPECTED } fork_state __attribute__((tls_model("initial-exec")));
+
+/*
+ * To the front of the status, and only if it is the status: at another offset, or without one, the number is somebody else's by now. One call instead
+ * of two, for this is done for each large piece.
+ */
+static bool rewind_status(void)
+{
+	off_t offset = lseek(status_file.fd, -status_offset, SEEK_CUR);
+
+	if (offset > 0)
+		lseek(status_file.fd, status_offset, SEEK_CUR);
+	return offset == 0;
+}
 
 bool sandbox_is_suspected(void)
 {
@@ -29,11 +43,12 @@ bool sandbox_is_suspected(void)
 	const char *line;
 	ssize_t size;
 
-	if (ticket == 0 || ticket != __atomic_load_n(&generation, __ATOMIC_RELAXED) || !own_descriptor_is_intact(&status_file))
+	if (ticket == 0 || ticket != __atomic_load_n(&generation, __ATOMIC_RELAXED))
 		return true;
-	if (lseek(status_file.fd, 0, SEEK_SET) < 0)
+	if (status_offset == 0 ? !own_descriptor_is_intact(&status_file) : !rewind_status())
 		return true;
 	size = read(status_file.fd, text, sizeof(text) - 1);
+	status_offset = size > 0 ? size : 0;
 	if (size <= 0)
 		return true;
 	text[size] = '\0';
@@ -48,6 +63,7 @@ static void open_status(void)
 
 	own_descriptor_close(&status_file);
 	status_file = own_descriptor(fd);
+	status_offset = 0;
 	ticket = __atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
 	/* Lifting takes a call that a sandbox may forbid. */
 	if (fd >= 0 && fd <= STDERR_FILENO && sandbox_is_suspected())
@@ -90,11 +106,8 @@ void sandbox_forked(void)
 
 static void after_fork_in_child(void)
 {
-	if (__atomic_load_n(&watchers, __ATOMIC_RELAXED) == 0) {
+	if (fork_state == NOT_FORKING)
 		lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-		own_descriptor_close(&status_file);
-		ticket = 0;
-	}
 	sandbox_forked();
 }
 
@@ -106,17 +119,18 @@ static __attribute__((constructor)) void watch_forks(void)
 
 void sandbox_watch(void)
 {
-	bool is_first, is_mine;
-
 	pthread_mutex_lock(&lock);
-	is_first = __atomic_fetch_add(&watchers, 1, __ATOMIC_RELAXED) == 0;
-	is_mine = ticket != 0 && ticket == generation;
-	if (status_file.fd < 0 || (is_mine && !own_descriptor_is_intact(&status_file)) || (!is_mine && is_first))
+	__atomic_add_fetch(&watchers, 1, __ATOMIC_RELAXED);
+	if (status_file.fd < 0 || (ticket == generation && !own_descriptor_is_intact(&status_file)))
 		open_status();
 	pthread_mutex_unlock(&lock);
 }
 
+/* Closing is what every sandbox allows, and libpcap leaves nothing open either. */
 void sandbox_unwatch(void)
 {
-	__atomic_sub_fetch(&watchers, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&lock);
+	if (__atomic_sub_fetch(&watchers, 1, __ATOMIC_RELAXED) == 0)
+		own_descriptor_close(&status_file);
+	pthread_mutex_unlock(&lock);
 }

@@ -72,12 +72,10 @@ int write_pool_take_ring(struct write_ring **ring, struct netring_error *error)
 	struct write_ring *kept;
 	int ret;
 
-	while ((kept = take(kept_rings, RINGS_MAX))) {
-		if (write_ring_is_intact(kept)) {
-			*ring = kept;
-			return 0;
-		}
-		write_pool_drop_ring(kept);
+	kept = take(kept_rings, RINGS_MAX);
+	if (kept) {
+		*ring = kept;
+		return 0;
 	}
 	if (!count_up(&rings, RINGS_MAX))
 		return error_set(error, EBUSY, "%d others are being written in the background", RINGS_MAX);
