@@ -108,6 +108,8 @@ WRITES=write,writev,pwrite64,pwritev,pwritev2
 injected "sandboxed" -e trace=none
 injected "sandboxed, writes interrupted at times" -P "$FILE" -e inject=$WRITES:error=EINTR:when=3+4
 injected "sandboxed, the first write refused" -P "$FILE" -e inject=pwrite64,pwritev,pwritev2:error=EINVAL:when=1
+INSIDE=() # where the file may be cut behind its last whole packet
+
 failing "EIO in the middle" -P "$FILE" -e inject=$WRITES:error=EIO:when=9+
 failing "ENOSPC in the middle" -P "$FILE" -e inject=$WRITES:error=ENOSPC:when=9+
 failing "EDQUOT at the first write" -P "$FILE" -e inject=$WRITES:error=EDQUOT:when=2+
