@@ -12,7 +12,9 @@
 struct write_ring {
 	struct io_uring uring;
 	struct own_descriptor descriptor;
-	bool waiting;
+	size_t size[WRITE_PARTS_MAX]; /* of each part */
+	unsigned pending;	      /* parts that have not ended */
+	bool broken;		      /* one has not been written wholly */
 	ssize_t result;
 };
 
@@ -23,7 +25,7 @@ int write_ring_open(struct write_ring **ring, struct netring_error *error)
 
 	if (!fresh)
 		return error_errno(error, ENOMEM, "cannot allocate a ring for writing");
-	ret = io_uring_queue_init(2, &fresh->uring, 0);
+	ret = io_uring_queue_init(WRITE_PARTS_MAX, &fresh->uring, 0);
 	if (ret < 0) {
 		free(fresh);
 		return error_errno(error, -ret, "io_uring");
@@ -48,43 +50,67 @@ bool write_ring_is_intact(const struct write_ring *ring)
 	return own_descriptor_is_intact(&ring->descriptor);
 }
 
-int write_ring_submit(struct write_ring *ring, int fd, const void *data, size_t size, off_t offset)
+int write_ring_submit(struct write_ring *ring, const struct write_part *parts, unsigned count, off_t offset, enum write_ring_return when)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 	int ret;
 
-	if (!sqe)
+	if (io_uring_sq_space_left(&ring->uring) < count)
 		return -EBUSY;
-	io_uring_prep_write(sqe, fd, data, (unsigned)size, (__u64)offset);
+	for (unsigned i = 0; i < count; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+		io_uring_prep_write(sqe, parts[i].fd, parts[i].data, (unsigned)parts[i].size, (__u64)offset);
+		io_uring_sqe_set_flags(sqe, i + 1 < count ? IOSQE_IO_LINK : 0);
+		io_uring_sqe_set_data64(sqe, i);
+		ring->size[i] = parts[i].size;
+		offset += (off_t)parts[i].size;
+	}
 	do
-		ret = io_uring_submit(&ring->uring);
+		ret = when == WRITE_RING_AT_END ? io_uring_submit_and_wait(&ring->uring, count) : io_uring_submit(&ring->uring);
 	while (ret == -EINTR);
 	if (ret < 0)
 		return ret;
-	ring->waiting = true;
+	ring->broken = false;
+	ring->result = 0;
+	ring->pending = count;
 	return 0;
 }
 
 bool write_ring_is_done(const struct write_ring *ring)
 {
-	return !ring->waiting || io_uring_cq_ready(&ring->uring) > 0;
+	return io_uring_cq_ready(&ring->uring) >= ring->pending;
+}
+
+/* Parts end in their order. */
+static void take_result(struct write_ring *ring, const struct io_uring_cqe *cqe)
+{
+	if (ring->broken)
+		return;
+	ring->broken = cqe->res < 0 || (size_t)cqe->res < ring->size[cqe->user_data];
+	if (cqe->res >= 0)
+		ring->result += cqe->res;
+	else if (ring->result == 0)
+		ring->result = cqe->res;
 }
 
 ssize_t write_ring_wait(struct write_ring *ring)
 {
 	struct io_uring_cqe *cqe;
+	unsigned pending;
 	int ret;
 
-	while (ring->waiting) {
+	while ((pending = ring->pending) != 0) {
 		ret = io_uring_wait_cqe(&ring->uring, &cqe);
-		if (ret == -EINTR || ret == -EAGAIN)
+		if (ret == -EINTR || ret == -EAGAIN || ring->pending != pending)
 			continue;
-		if (!ring->waiting)
+		if (ret < 0) {
+			ring->result = ret;
+			ring->pending = 0;
 			break;
-		ring->result = ret < 0 ? ret : cqe->res;
-		ring->waiting = false;
-		if (ret == 0)
-			io_uring_cqe_seen(&ring->uring, cqe);
+		}
+		take_result(ring, cqe);
+		ring->pending--;
+		io_uring_cqe_seen(&ring->uring, cqe);
 	}
 	return ring->result;
 }

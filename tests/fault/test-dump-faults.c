@@ -32,6 +32,8 @@
 /* The kernel's own writes fail, and leave it to write to be judged. */
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
+int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned count);
 int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
 
@@ -88,6 +90,13 @@ int __wrap_io_uring_submit(struct io_uring *ring)
 	if (disk.errnum)
 		ring->sq.sqes[(ring->sq.sqe_tail - 1) & *ring->sq.kring_mask].opcode = IORING_OP_NOP;
 	return __real_io_uring_submit(ring);
+}
+
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+	for (unsigned i = 0; disk.errnum && i < count; i++)
+		ring->sq.sqes[(ring->sq.sqe_tail - count + i) & *ring->sq.kring_mask].opcode = IORING_OP_NOP;
+	return __real_io_uring_submit_and_wait(ring, count);
 }
 
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask)

@@ -43,7 +43,9 @@ static struct {
 	bool refuse_direct_writes; /* by write */
 	int ring_errno;		   /* io_uring_queue_init */
 	int flight_result;	   /* what a write in flight comes to, if not 0: -errno, or at most so many bytes */
-	unsigned flights, rings_made, direct_writes, limits_asked;
+	bool parts_fail;	   /* of a write of several parts, those behind the first parts_written */
+	unsigned parts_written;
+	unsigned flights, together, rings_made, direct_writes, limits_asked;
 } kernel;
 
 ssize_t __real_write(int fd, const void *data, size_t size);
@@ -58,6 +60,8 @@ int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, 
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask);
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
+int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned count);
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned count);
 
 int __real_getrlimit(__rlimit_resource_t resource, struct rlimit *limit);
 int __wrap_getrlimit(__rlimit_resource_t resource, struct rlimit *limit);
@@ -142,6 +146,17 @@ int __wrap_io_uring_submit(struct io_uring *ring)
 		sqe->opcode = IORING_OP_NOP;
 	kernel.flights++;
 	return __real_io_uring_submit(ring);
+}
+
+/* Writes of several parts: where the kernel is to fail, all parts from the chosen one on are not written. */
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+	bool fails = kernel.write_errno || kernel.refuse_direct_writes || kernel.parts_fail;
+
+	kernel.together++;
+	for (unsigned i = kernel.parts_written; fails && i < count; i++)
+		ring->sq.sqes[(ring->sq.sqe_tail - count + i) & *ring->sq.kring_mask].opcode = IORING_OP_NOP;
+	return __real_io_uring_submit_and_wait(ring, count);
 }
 
 int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit, unsigned wait, sigset_t *mask)
@@ -368,6 +383,22 @@ START_TEST(test_flights_that_end_early)
 	hand_over_much(FILE_MAX / 4);
 	close_and_check();
 	ck_assert_uint_gt(kernel.flights, 0);
+}
+END_TEST
+
+/* Flushes of odd sizes: head, blocks and tail go together, and whatever is not written of them is written in another way. */
+START_TEST(test_parts_that_fail)
+{
+	kernel.parts_fail = _i > 0;
+	kernel.parts_written = (unsigned)_i - 1;
+	open_file(".", O_TRUNC, FILE_WRITER_DIRECT, BUFFER);
+	while (handed_over < FILE_MAX - CHUNK) {
+		ck_assert_int_eq(hand_over(CHUNK - 5000 - handed_over % 3), 0);
+		ck_assert_int_eq(hand_over(700), 0);
+	}
+	ck_assert_uint_gt(kernel.together, 10);
+	ck_assert_uint_eq(read_back(), handed_over);
+	close_and_check();
 }
 END_TEST
 
@@ -889,6 +920,7 @@ static Suite *file_writer_suite(void)
 	tcase_add_loop_test(cases, test_file_with_something_in_it, 0, 6);
 	tcase_add_loop_test(cases, test_pipe, 0, 3);
 	tcase_add_loop_test(cases, test_flights_that_end_early, 0, 16);
+	tcase_add_loop_test(cases, test_parts_that_fail, 0, 4);
 	tcase_add_loop_test(cases, test_without_ring_or_direct, 0, 4);
 	tcase_add_loop_test(cases, test_direct_refused_late, 0, 2);
 	tcase_add_loop_test(cases, test_full_disk, 0, 24);
