@@ -1,25 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Delegated handles, and those that are not activated: libpcap's own handle does everything. */
 #include "dump.h"
+#include "handle.h"
 
-/* libpcap sleeps at the beginning of a read if at all, and not over a savefile. */
-static void get_ready(pcap_t *p)
+/*
+ * What is left of a savefile the next read finds at once. What a live handle has left nobody knows, so nothing is held when a read of it begins, which
+ * is where libpcap sleeps, nor when it is over.
+ */
+static void begin_read(const pcap_t *p)
 {
-	if (!inner_pcap_file(p->inner))
-		dump_before_sleep();
+	if (!inner_pcap_file(p->inner) && dump_thread.hold != DUMP_LIKE_LIBPCAP)
+		dump_read_ends(DUMP_LIKE_LIBPCAP);
+}
+
+static void end_read(const pcap_t *p, bool is_over)
+{
+	dump_read_ends(is_over || !inner_pcap_file(p->inner) ? DUMP_LIKE_LIBPCAP : DUMP_HOLD_BETWEEN);
 }
 
 static int dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
-	get_ready(p);
-	return inner_pcap_dispatch(p->inner, count, callback, user);
+	int seen;
+
+	begin_read(p);
+	dump_read_begins();
+	seen = inner_pcap_dispatch(p->inner, count, callback, user);
+	end_read(p, count <= 0 || seen != count);
+	return seen;
+}
+
+static int loop_over_savefile(pcap_t *p, int count, pcap_handler callback, u_char *user)
+{
+	int ret;
+
+	dump_read_begins();
+	ret = inner_pcap_loop(p->inner, count, callback, user);
+	dump_read_ends(DUMP_LIKE_LIBPCAP);
+	return ret;
 }
 
 /* pcap_loop on a live handle is one read after the other, with a sleep in each. */
 static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
 	if (inner_pcap_file(p->inner))
-		return inner_pcap_loop(p->inner, count, callback, user);
+		return loop_over_savefile(p, count, callback, user);
 	for (;;) {
 		int seen = dispatch(p, count, callback, user);
 
@@ -35,14 +59,24 @@ static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 
 static const u_char *next(pcap_t *p, struct pcap_pkthdr *header)
 {
-	get_ready(p);
-	return inner_pcap_next(p->inner, header);
+	const u_char *data;
+
+	begin_read(p);
+	data = inner_pcap_next(p->inner, header);
+	if (inner_pcap_file(p->inner))
+		end_read(p, !data);
+	return data;
 }
 
 static int next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data)
 {
-	get_ready(p);
-	return inner_pcap_next_ex(p->inner, header, data);
+	int ret;
+
+	begin_read(p);
+	ret = inner_pcap_next_ex(p->inner, header, data);
+	if (inner_pcap_file(p->inner))
+		end_read(p, ret != 1);
+	return ret;
 }
 
 static void breakloop(pcap_t *p)

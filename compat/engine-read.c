@@ -402,11 +402,20 @@ static int dispatch(pcap_t *p, int count, const struct reader *reader)
 		if (total > 0 || (woken && !patient && !has_to_wait_on(p)))
 			return total;
 		ret = wait_for_packets(p);
-		dump_when_reading();
 		if (ret < 0)
 			return ret;
 		woken = true;
 	}
+}
+
+/* What the program dumps until its next read may wait if that finds packets for certain. A program that may sleep by itself before it gets no wait. */
+static enum dump_hold hold_until_next(const pcap_t *p, int ret)
+{
+	if (ret < 0 || p->closed)
+		return DUMP_LIKE_LIBPCAP;
+	if (capture_is_ready(p->capture))
+		return DUMP_HOLD_BETWEEN;
+	return p->nonblock || p->fd_is_known ? DUMP_AT_ONCE : DUMP_LIKE_LIBPCAP;
 }
 
 int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
@@ -417,15 +426,15 @@ int engine_dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 	if (unlikely(p->cpu >= 0) && engine_pin(p) < 0)
 		return PCAP_ERROR;
 	p->reads++;
-	dump_when_reading();
+	dump_read_begins();
 	ret = dispatch(p, count, &reader);
-	dump_before_return(p);
+	dump_read_ends(unlikely(dump_is_used()) ? hold_until_next(p, ret) : DUMP_LIKE_LIBPCAP);
 	if (--p->reads == 0 && unlikely(p->closed))
 		handle_give_up_memory(p);
 	return ret;
 }
 
-int engine_loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
+static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
 	for (;;) {
 		int seen = engine_dispatch(p, count, callback, user);
@@ -438,6 +447,14 @@ int engine_loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 				return 0;
 		}
 	}
+}
+
+int engine_loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
+{
+	int ret = loop(p, count, callback, user);
+
+	dump_read_ends(DUMP_LIKE_LIBPCAP);
+	return ret;
 }
 
 /* pcap_next's packet outlives its place in the ring: the block has to go back at once, or the descriptor would stay readable. */

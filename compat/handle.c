@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Making and freeing a pcap_t, and what it says when something fails. */
+#include "dump.h"
 #include "handle.h"
 #include "inner-calls.h"
 #include "interfaces.h"
@@ -62,6 +63,7 @@ pcap_t *handle_wrap(struct inner *inner, char *errbuf)
 
 void handle_free(pcap_t *p)
 {
+	dump_read_ends(DUMP_LIKE_LIBPCAP);
 	engine_close(p);
 	interfaces_close(p);
 	inner_close_handle(p->inner, p->inner_eventfd);

@@ -3,7 +3,7 @@
  * Reading savefiles.
  *
  * libpcap reads them through a FILE. A large file gets a larger buffer than stdio's 4 KiB. What is no file may be silent for long, as in "ssh host
- * tcpdump -w - | tcpdump -r - -w x.pcap"; its reader then sleeps in the middle of stdio, so stdio reads it through a function of ours, which knows.
+ * tcpdump -w - | tcpdump -r - -w x.pcap"; its reader then sleeps in the middle of stdio, so stdio reads it through a function of ours, which knows, and which keeps nothing for itself.
  */
 #include "savefile-input.h"
 
@@ -18,19 +18,22 @@
 #define LARGE_FILE (1 << 20)
 #define LARGE_BUFFER ((size_t)256 << 10)
 
-/* What the stream below has read ahead comes first. */
+/* Takes what the stream below has, which reads ahead as far as it would without us: standard input is the program's again when the handle is closed. */
 static ssize_t input_read(void *cookie, char *data, size_t size)
 {
 	FILE *savefile = cookie;
 	size_t ahead = (size_t)(savefile->_IO_read_end - savefile->_IO_read_ptr);
-	ssize_t bytes;
+	int byte;
 
-	if (ahead > 0)
-		return (ssize_t)fread(data, 1, ahead < size ? ahead : size, savefile);
-	dump_before_sleep();
-	bytes = read(fileno(savefile), data, size);
-	dump_when_reading();
-	return bytes;
+	if (ahead == 0) {
+		dump_before_sleep();
+		byte = getc(savefile);
+		if (byte == EOF)
+			return ferror(savefile) ? -1 : 0;
+		ungetc(byte, savefile);
+		ahead = (size_t)(savefile->_IO_read_end - savefile->_IO_read_ptr);
+	}
+	return (ssize_t)fread(data, 1, ahead < size ? ahead : size, savefile);
 }
 
 static int input_close(void *cookie)
@@ -47,8 +50,10 @@ FILE *savefile_input_wrap(FILE *savefile)
 	if (fstat(fileno(savefile), &status) < 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
 		return NULL;
 	stream = fopencookie(savefile, "r", functions);
-	if (stream)
-		stream->_fileno = fileno(savefile);
+	if (!stream)
+		return NULL;
+	stream->_fileno = fileno(savefile);
+	setvbuf(stream, NULL, _IONBF, 0);
 	return stream;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "dump-failure.h"
 #include "log.h"
 
 struct stream {
@@ -94,6 +95,7 @@ void savefile_stream_failed(const FILE *file, int errnum, unsigned lost)
 		stream = add(file, "stream");
 	if (stream) {
 		stream->lost += lost;
+		dump_losses_add(lost, !stream->is_reported);
 		if (!stream->is_reported) {
 			stream->is_reported = true;
 			snprintf(text, sizeof(text), "cannot write: %s; packets are lost from here on",
@@ -114,6 +116,17 @@ void savefile_stream_closed(const FILE *file)
 		if ((*place)->lost > 0)
 			say(LOG_INFO, (*place)->name, "closed; it could not be written", (*place)->lost);
 		forget(place);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void savefile_streams_sum_up(void)
+{
+	pthread_mutex_lock(&lock);
+	for (struct stream *stream = streams; stream; stream = stream->next) {
+		if (stream->lost > 0)
+			say(LOG_INFO, stream->name, "left open; it could not be written", stream->lost);
+		stream->lost = 0;
 	}
 	pthread_mutex_unlock(&lock);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Streams of the program's own that packets are dumped to: standard output, what pcap_dump_fopen was given, and all with NETRING_DUMP=stdio. What
- * is known of each is its name and whether it has failed, so that the log says once when packets are lost. The program may close such a stream
- * without a word, so nothing is kept open for one, and a FILE is only compared here, never looked into. Any thread may call these.
+ * Streams that stdio writes, and that packets are dumped to: pipes and devices, standard output, what pcap_dump_fopen was given, and all with
+ * NETRING_DUMP=stdio. What is known of each is its name and whether it has failed, so that the log says once when packets are lost. The program may
+ * close such a stream without a word, so nothing is kept open for one, and a FILE is only compared here, never looked into. Any thread may call these.
  */
 #ifndef NETRING_SAVEFILE_STREAMS_H
 #define NETRING_SAVEFILE_STREAMS_H
@@ -17,5 +17,8 @@ void savefile_stream_failed(const FILE *file, int errnum, unsigned lost);
 
 /* Forgets it. Says how many packets were lost. */
 void savefile_stream_closed(const FILE *file);
+
+/* The process ends: says the same of those that are open. */
+void savefile_streams_sum_up(void);
 
 #endif

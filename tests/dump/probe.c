@@ -6,7 +6,10 @@
  *   probe TEXT...      those whose id contains one of the texts
  *   probe --library    the file that pcap_* comes from
  *
- * Environment: DUMP_FOLDER: where the cases' folders are made; DUMP_DISK_ALONE: if set, no cases on tmpfs and ramfs.
+ * A case runs in a callback of pcap_loop, where netring holds back what is dumped.
+ *
+ * Environment: DUMP_FOLDER: where the cases' folders are made; DUMP_DISK_ALONE: if set, no cases on tmpfs and ramfs; DUMP_OUTSIDE: if set, cases do
+ * not run in a callback.
  */
 #include "probe.h"
 
@@ -29,9 +32,22 @@
 
 #define CASE_DEADLINE_MS 30000
 
-static const struct test_case *const themes[] = {
-	stream_cases, packet_cases, append_cases, fopen_cases, process_cases, thread_cases, error_cases, walk_cases,
+static const struct {
+	const struct test_case *cases;
+	bool outside; /* never in a callback */
+} themes[] = {
+	{ stream_cases, false },
+	{ packet_cases, false },
+	{ append_cases, false },
+	{ fopen_cases, false },
+	{ process_cases, false },
+	{ thread_cases, false },
+	{ error_cases, false },
+	{ walk_cases, false },
+	{ moment_cases, true },
+	{ stuck_cases, true },
 };
+static bool outside;
 
 static int result_fd = -1;
 static int stderr_fd = -1; /* a memory file that stands in for standard error */
@@ -158,6 +174,25 @@ static void redirect_stderr(void)
 		_exit(3);
 }
 
+static void run_test(u_char *test, const struct pcap_pkthdr *header, const u_char *data)
+{
+	const struct test_case *the_case = (const struct test_case *)test;
+
+	(void)header, (void)data;
+	the_case->run(the_case->argument);
+}
+
+/* The savefile that is read has one packet. */
+static void run_in_callback(const struct test_case *test)
+{
+	static const uint32_t savefile[] = { 0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, DLT_EN10MB, 0, 0, 4, 4, 0 };
+	FILE *file = fmemopen((void *)(uintptr_t)savefile, sizeof(savefile), "r");
+	pcap_t *p = file != NULL ? pcap_fopen_offline(file, errbuf) : NULL;
+
+	if (p == NULL || pcap_loop(p, -1, run_test, (u_char *)(uintptr_t)test) < 0)
+		give_up("no callback: %s", errbuf);
+}
+
 static void run_child(const struct test_case *test, enum folders folder, const char *path, int fd)
 {
 	result_fd = fd;
@@ -172,7 +207,10 @@ static void run_child(const struct test_case *test, enum folders folder, const c
 	umask(022);
 	if (chdir(path) < 0 || chmod(".", 0755) < 0)
 		give_up("no folder");
-	test->run(test->argument);
+	if (outside)
+		test->run(test->argument);
+	else
+		run_in_callback(test);
 	say_stderr();
 	_exit(0);
 }
@@ -289,8 +327,10 @@ int main(int argc, char **argv)
 	unsetenv("LD_PRELOAD");
 	if (argc > 1 && strcmp(argv[1], "--library") == 0)
 		return puts(library()) == EOF;
-	for (size_t i = 0; i < sizeof(themes) / sizeof(themes[0]); i++)
-		for (const struct test_case *test = themes[i]; test->id != NULL; test++)
+	for (size_t i = 0; i < sizeof(themes) / sizeof(themes[0]); i++) {
+		outside = themes[i].outside || getenv("DUMP_OUTSIDE") != NULL;
+		for (const struct test_case *test = themes[i].cases; test->id != NULL; test++)
 			run_everywhere(test, argv + 1);
+	}
 	return 0;
 }

@@ -40,6 +40,8 @@ extern const struct test_case fopen_cases[];
 extern const struct test_case process_cases[];	/* fork, exit */
 extern const struct test_case thread_cases[];
 extern const struct test_case error_cases[];
+extern const struct test_case moment_cases[];	/* what a SIGKILL leaves; not in a callback */
+extern const struct test_case stuck_cases[];	/* pipes that nobody reads, standard input and output; not in a callback */
 extern const struct test_case walk_cases[];	/* random sequences of calls */
 
 /* --- saying what happened --- */

@@ -8,6 +8,7 @@
  *      epoll        non-blocking, epoll on the selectable descriptor, then everything there is
  *      select_one   select, then dispatch(1): a packet each time
  *      poll_next    non-blocking, poll, then one next_ex, and its packet dumped: after it the library is not called until the next
+ *      loop_few     pcap_loop for five packets, then no read any more
  *      batch        packets are copied in the callback and dumped when dispatch is back; non-blocking, poll
  *      handoff      packets are copied to a thread that dumps them
  * -I immediate mode; -D the dumper is of a dead handle; -c ends, in good order, after so many packets.
@@ -54,6 +55,13 @@ static void dump_one(u_char *user, const struct pcap_pkthdr *header, const u_cha
 static void by_loop(void)
 {
 	pcap_loop(handle, -1, dump_one, NULL);
+}
+
+static void by_loop_few(void)
+{
+	pcap_loop(handle, 5, dump_one, NULL);
+	for (;;)
+		pause();
 }
 
 static void by_dispatch(void)
@@ -210,9 +218,16 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } ways[] = {
-	{ "loop", by_loop },	       { "dispatch", by_dispatch }, { "next_ex", by_next_ex },
-	{ "next", by_next },	       { "epoll", by_epoll },	    { "select_one", by_select_one },
-	{ "poll_next", by_poll_next }, { "batch", by_batch },	    { "handoff", by_handoff },
+	{ "loop", by_loop },
+	{ "loop_few", by_loop_few },
+	{ "dispatch", by_dispatch },
+	{ "next_ex", by_next_ex },
+	{ "next", by_next },
+	{ "epoll", by_epoll },
+	{ "select_one", by_select_one },
+	{ "poll_next", by_poll_next },
+	{ "batch", by_batch },
+	{ "handoff", by_handoff },
 };
 
 struct options {

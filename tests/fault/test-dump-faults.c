@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <pcap/pcap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -113,9 +114,11 @@ static uint8_t *model, *content, *bytes;
 static size_t model_size;
 static char path[64], log_path[72];
 static pcap_t *dead;
+static struct dump_losses before_test;
 
 static void setup(void)
 {
+	dump_losses(&before_test);
 	disk.errnum = 0;
 	numbers.state = 1;
 	snprintf(path, sizeof(path), "./test-dump-faults.%d", getpid());
@@ -127,11 +130,13 @@ static void setup(void)
 	setenv("NETRING_DUMP", "auto", 1);
 	setenv("NETRING_DUMP_BUFFER", "512K", 1);
 	dead = pcap_open_dead(DLT_EN10MB, PACKET_MAX);
+	dump_read_begins(); /* as in a callback, or nothing would wait */
 }
 
 static void teardown(void)
 {
 	disk.errnum = 0;
+	dump_read_ends(DUMP_LIKE_LIBPCAP);
 	pcap_close(dead);
 	unlink(path);
 	unlink(log_path);
@@ -455,26 +460,102 @@ START_TEST(test_threads)
 }
 END_TEST
 
-static void *dump_one(void *dumper)
+/* All but what libpcap would hold back as well. */
+static void check_nearly_all(const char *what)
 {
-	dump_to(dumper, 1000);
+	struct stat status;
+
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_msg(status.st_size > (off_t)model_size - DUMP_LIBPCAP_HOLDS, "%s: %lld of %zu bytes", what, (long long)status.st_size, model_size);
+}
+
+static void *dump_many(void *dumper)
+{
+	for (int i = 0; i < 100; i++) {
+		dump_to(dumper, 1000);
+		check_nearly_all("another thread");
+	}
 	return NULL;
 }
 
-/* A thread dumps what another has read: whoever sleeps in a read flushes that. */
-START_TEST(test_dumping_for_a_reader)
+static void *dump_and_end(void *dumper)
 {
-	pcap_dumper_t *dumper = open_dumper();
+	dump_read_begins();
+	for (int i = 0; i < 10; i++)
+		dump_to(dumper, 1000);
+	return NULL;
+}
+
+static void in_thread(void *(*run)(void *dumper), pcap_dumper_t *dumper)
+{
 	pthread_t thread;
 
+	ck_assert_int_eq(pthread_create(&thread, NULL, run, dumper), 0);
+	pthread_join(thread, NULL);
+}
+
+/* Only a thread that is in a read, or will be at once, holds anything back. */
+START_TEST(test_who_holds)
+{
+	const struct timespec long_enough = { 0, 120000000 };
+	pcap_dumper_t *dumper = open_dumper();
+
+	for (int i = 0; i < 50; i++)
+		dump_to(dumper, 1000);
+	ck_assert_uint_eq(read_file(path, content), 0);
 	dump_before_sleep();
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(pthread_create(&thread, NULL, dump_one, dumper), 0);
-		pthread_join(thread, NULL);
-		dump_before_sleep();
-		check_file("before sleep");
+	check_file("before sleep");
+	in_thread(dump_many, dumper);
+	dump_to(dumper, 10000);
+	dump_read_ends(DUMP_LIKE_LIBPCAP);
+	check_file("the read is over");
+	for (int i = 0; i < 100; i++) {
+		dump_to(dumper, 1000);
+		check_nearly_all("in no read");
 	}
+	dump_read_ends(DUMP_AT_ONCE);
+	dump_to(dumper, 10);
+	check_file("at once");
+	dump_read_ends(DUMP_HOLD_BETWEEN);
+	dump_to(dumper, 10000);
+	ck_assert_uint_lt(read_file(path, content), model_size);
+	nanosleep(&long_enough, NULL);
+	dump_to(dumper, 10);
+	check_file("long between reads");
+	in_thread(dump_and_end, dumper);
+	check_file("the thread has ended");
 	pcap_dump_close(dumper);
+}
+END_TEST
+
+/* A thread holds so many streams, and others not at all. Those that are closed meanwhile, by whom ever, are not touched. */
+START_TEST(test_holding_many)
+{
+	pcap_dumper_t *dumper[3 * DUMP_HELD_MAX];
+	char name[80];
+
+	for (int i = 0; i < 3 * DUMP_HELD_MAX; i++) {
+		snprintf(name, sizeof(name), "%s.%d", path, i);
+		dumper[i] = pcap_dump_open(dead, name);
+		ck_assert_ptr_nonnull(dumper[i]);
+	}
+	for (int packet = 0; packet < 5000; packet++) {
+		begin_model();
+		dump_to(dumper[packet % (3 * DUMP_HELD_MAX)], 1400);
+	}
+	for (int i = 0; i < 3 * DUMP_HELD_MAX; i += 2)
+		fclose(pcap_dump_file(dumper[i]));
+	dump_before_sleep();
+	for (int i = 0; i < 3 * DUMP_HELD_MAX; i++) {
+		struct stat status;
+
+		snprintf(name, sizeof(name), "%s.%d", path, i);
+		ck_assert_int_eq(stat(name, &status), 0);
+		ck_assert_int_gt(status.st_size, HEADER + 200 * (RECORD + 1400));
+		ck_assert_int_eq(unlink(name), 0);
+		if (i % 2)
+			pcap_dump_close(dumper[i]);
+	}
 }
 END_TEST
 
@@ -502,6 +583,7 @@ static void check_failed_file(pcap_dumper_t *dumper, size_t room, unsigned dumpe
 {
 	size_t end, size;
 	unsigned whole = whole_packets(room, &end), lost = 0, at_first;
+	struct dump_losses now;
 	const char *text, *said;
 	char line[240];
 
@@ -523,6 +605,9 @@ static void check_failed_file(pcap_dumper_t *dumper, size_t room, unsigned dumpe
 	said = strstr(said, line);
 	if (dumped > whole)
 		ck_assert_msg(said && sscanf(said + strlen(line), "%u\n", &lost) == 1 && at_first > 0 && at_first <= lost, "log: %s", text);
+	dump_losses(&now);
+	ck_assert_uint_eq(now.packets - before_test.packets, lost);
+	ck_assert_uint_eq(now.failures - before_test.failures, 1);
 	ck_assert_msg(lost + whole == dumped, "room for %zu bytes: %u packets dumped, %u in the file, %u counted as lost", room, dumped, whole, lost);
 }
 
@@ -626,7 +711,8 @@ static Suite *dump_suite(void)
 	tcase_add_test(cases, test_exit_without_close);
 	tcase_add_test(cases, test_flush_in_a_signal_handler);
 	tcase_add_test(cases, test_threads);
-	tcase_add_test(cases, test_dumping_for_a_reader);
+	tcase_add_test(cases, test_who_holds);
+	tcase_add_test(cases, test_holding_many);
 	tcase_add_loop_test(cases, test_full_disk, 0, 80);
 	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 16);
 	tcase_add_test(cases, test_bad_settings);

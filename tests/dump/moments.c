@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What others see of a savefile while its writer goes on, and what a SIGKILL leaves: never less than libpcap's, once the writer is out of its read.
+ * libpcap holds back less than 4 KiB. Each writer is a process of its own, and says here how many bytes it has dumped.
+ */
+#include "probe.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IN "in.pcap"
+#define OUT "out.pcap"
+#define PACKETS 3000u
+#define LENGTH 1000u
+#define RECORD (16 + LENGTH)
+
+static pcap_dumper_t *out;
+static long *dumped; /* bytes; shared with the writer */
+static pcap_t *reader;
+
+static long size_of(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) < 0 ? -1 : (long)status.st_size;
+}
+
+static void make_input(void)
+{
+	pcap_dumper_t *dumper = open_dump(dead_handle(), IN);
+
+	dump_packets(dumper, 0, PACKETS, LENGTH);
+	pcap_dump_close(dumper);
+	reader = pcap_open_offline(IN, errbuf);
+	if (reader == NULL)
+		give_up("%s", errbuf);
+}
+
+static void copy(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	(void)unused;
+	pcap_dump((u_char *)out, header, data);
+	*dumped += RECORD;
+}
+
+static void copy_and_break(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	copy(unused, header, data);
+	if (*dumped == (long)(2000 * RECORD))
+		pcap_breakloop(reader);
+}
+
+static void dump_ones(unsigned count)
+{
+	dump_packets(out, 0, count, LENGTH);
+	*dumped += (long)(count * RECORD);
+}
+
+static void take_ones(unsigned count)
+{
+	struct pcap_pkthdr *header;
+	const u_char *data;
+
+	while (count-- > 0 && pcap_next_ex(reader, &header, &data) == 1)
+		copy(NULL, header, data);
+}
+
+static void *take_in_thread(void *unused)
+{
+	(void)unused;
+	take_ones(2000);
+	return NULL;
+}
+
+static void *dump_in_thread(void *unused)
+{
+	(void)unused;
+	dump_ones(2000);
+	return NULL;
+}
+
+static void in_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void dump_elsewhere(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	(void)unused, (void)header, (void)data;
+	in_thread(dump_in_thread);
+	kill(getpid(), SIGKILL);
+}
+
+enum moment { NO_READ, LOOP, LOOP_COUNT, LOOP_BROKEN, DISPATCH, NEXT_EX, NEXT, PAUSE, THREAD_ENDS, READER_CLOSED, OTHER_THREAD, AFTER_LOOP, NESTED };
+
+static void take_all_by_next(void)
+{
+	struct pcap_pkthdr header;
+	const u_char *data;
+
+	while ((data = pcap_next(reader, &header)) != NULL)
+		copy(NULL, &header, data);
+}
+
+/* Many packets, the last of them 150 ms later: long enough for anybody. */
+static void take_slowly(void)
+{
+	const struct timespec pause = { 0, 150000000 };
+
+	take_ones(2000);
+	nanosleep(&pause, NULL);
+	take_ones(1);
+}
+
+static void inner_read(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	pcap_t *other = pcap_open_offline(IN, errbuf);
+
+	(void)unused, (void)header, (void)data;
+	pcap_loop(other, 2000, copy, NULL);
+	pcap_close(other);
+	dump_ones(1000);
+	kill(getpid(), SIGKILL);
+}
+
+static void write_until(enum moment moment)
+{
+	switch (moment) {
+	case NO_READ:
+		dump_ones(30000);
+		break;
+	case LOOP:
+		pcap_loop(reader, -1, copy, NULL);
+		break;
+	case LOOP_COUNT:
+		pcap_loop(reader, 2000, copy, NULL);
+		break;
+	case LOOP_BROKEN:
+		pcap_loop(reader, -1, copy_and_break, NULL);
+		break;
+	case DISPATCH:
+		while (pcap_dispatch(reader, 100, copy, NULL) > 0)
+			;
+		break;
+	case NEXT_EX:
+		take_ones(PACKETS + 1);
+		break;
+	case NEXT:
+		take_all_by_next();
+		break;
+	case PAUSE:
+		take_slowly();
+		break;
+	case THREAD_ENDS:
+		in_thread(take_in_thread);
+		break;
+	case READER_CLOSED:
+		take_ones(2000);
+		pcap_close(reader);
+		break;
+	case OTHER_THREAD:
+		pcap_loop(reader, -1, dump_elsewhere, NULL);
+		break;
+	case AFTER_LOOP:
+		pcap_loop(reader, 1, copy, NULL);
+		dump_ones(3000);
+		break;
+	case NESTED:
+		pcap_loop(reader, -1, inner_read, NULL);
+		break;
+	}
+}
+
+/* Kills a writer at that moment, and says whether more is missing than libpcap would hold back. */
+static void killed(int moment)
+{
+	long missing;
+	int status;
+	pid_t child;
+
+	make_input();
+	dumped = mmap(NULL, sizeof(*dumped), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	child = fork();
+	if (child == 0) {
+		out = open_dump(dead_handle(), OUT);
+		write_until((enum moment)moment);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(child, &status, 0);
+	missing = 24 + *dumped - size_of(OUT);
+	say("killed=%d dumped=%ld", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, *dumped);
+	if (missing < 0 || missing >= 4096)
+		say("missing=%ld", missing);
+}
+
+const struct test_case moment_cases[] = {
+	{ "killed: dumping without any read", killed, NO_READ, EVERYWHERE, NULL },
+	{ "killed: pcap_loop is at the end", killed, LOOP, EVERYWHERE, NULL },
+	{ "killed: pcap_loop has its packets", killed, LOOP_COUNT, 0, NULL },
+	{ "killed: pcap_loop is broken off", killed, LOOP_BROKEN, 0, NULL },
+	{ "killed: pcap_dispatch is at the end", killed, DISPATCH, 0, NULL },
+	{ "killed: pcap_next_ex is at the end", killed, NEXT_EX, 0, NULL },
+	{ "killed: pcap_next is at the end", killed, NEXT, 0, NULL },
+	{ "killed: a pause between reads", killed, PAUSE, 0, NULL },
+	{ "killed: the thread has ended between reads", killed, THREAD_ENDS, 0, NULL },
+	{ "killed: the reader is closed between reads", killed, READER_CLOSED, 0, NULL },
+	{ "killed: dumping in another thread than the reader's", killed, OTHER_THREAD, 0, NULL },
+	{ "killed: dumping after the last read", killed, AFTER_LOOP, 0, NULL },
+	{ "killed: dumping after a read in a callback", killed, NESTED, 0, NULL },
+	{ NULL, NULL, 0, 0, NULL },
+};
