@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include "dump-failure.h"
@@ -45,26 +46,43 @@ static void move_boundary(struct dumper *dumper, const char *data, size_t size, 
 	}
 }
 
-static ssize_t put(void *cookie, const char *data, size_t size)
+/* What has filled the chunk, and goes on in the next, need not be in the file at once. */
+static enum file_writer_when when(const struct dumper *dumper, const char *data, size_t size, bool dumping)
 {
-	struct dumper *dumper = cookie;
-	struct file_writer *writer = &dumper->writer;
-	bool dumping = dump_thread.busy == dumper->stream.file && dump_thread.packet;
-	bool is_chunk = file_writer_owns(writer, data) && data + size == dumper->stream.file->_IO_buf_end;
-	off_t position = file_writer_tell(writer);
-	int cancel_state, ret;
+	bool is_chunk = dumping && file_writer_owns(&dumper->writer, data) && data + size == dumper->stream.file->_IO_buf_end;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-	ret = file_writer_put(writer, (const uint8_t *)data, size, dumping && is_chunk ? FILE_WRITER_SOON : FILE_WRITER_NOW);
-	if (ret == 0) {
+	return is_chunk ? FILE_WRITER_SOON : FILE_WRITER_NOW;
+}
+
+static int put_and_settle(struct dumper *dumper, const char *data, size_t size)
+{
+	struct file_writer *writer = &dumper->writer;
+	bool dumping = dump_thread.packet && dump_thread.busy == dumper->stream.file;
+	off_t position = file_writer_tell(writer);
+	int ret = file_writer_put(writer, (const uint8_t *)data, size, when(dumper, data, size, dumping));
+
+	if (ret < 0) {
+		dump_file_failed(dumper, (const uint8_t *)data, size);
+	} else {
 		move_boundary(dumper, data, size, position, dumping);
 		if (!dumping)
 			ret = file_writer_settle(writer);
-	} else {
-		dump_file_failed(dumper, (const uint8_t *)data, size);
 	}
 	turn_buffer(dumper);
-	pthread_setcancelstate(cancel_state, NULL);
+	return ret;
+}
+
+/* A thread that is cancelled here would leave things half done. */
+static ssize_t put(void *cookie, const char *data, size_t size)
+{
+	bool can_be_cancelled = !__libc_single_threaded;
+	int cancel_state = 0, ret;
+
+	if (can_be_cancelled)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	ret = put_and_settle(cookie, data, size);
+	if (can_be_cancelled)
+		pthread_setcancelstate(cancel_state, NULL);
 	if (ret == 0)
 		return (ssize_t)size;
 	errno = -ret;

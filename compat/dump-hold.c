@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,7 +60,7 @@ int dump_flush_stream(FILE *file)
 	int ret;
 
 	dump_thread.busy = file;
-	ret = fflush(file);
+	ret = __libc_single_threaded ? fflush_unlocked(file) : fflush(file);
 	dump_thread.busy = busy;
 	if (ret == EOF)
 		dump_stream_failed(file, 0);

@@ -217,7 +217,7 @@ int pcap_dump_flush(pcap_dumper_t *dumper)
 		dump_thread.last = NULL;
 		return 0;
 	}
-	if (dump_flush_stream(file) != EOF && !ferror(file))
+	if (dump_flush_stream(file) != EOF && !ferror_unlocked(file))
 		return 0;
 	dump_stream_failed(file, 0);
 	return PCAP_ERROR;

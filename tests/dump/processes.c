@@ -159,6 +159,24 @@ static void worker(int parent_closes)
 	say_packets("closed", OUT);
 }
 
+/* What waits in standard output is nobody's twice either. */
+static void standard_output(int how)
+{
+	pid_t child;
+
+	if (freopen(OUT, "w", stdout) == NULL)
+		give_up("freopen");
+	held = open_dump(dead_handle(), "-");
+	dump_packets(held, 0, 2003, 1399);
+	child = fork();
+	if (child == 0)
+		end_child(how);
+	say_child("child", child);
+	dump_packets(held, 2003, 10, 1399);
+	pcap_dump_close(held);
+	say_packets("closed", OUT);
+}
+
 static void commands(int unused)
 {
 	(void)unused;
@@ -258,6 +276,8 @@ const struct test_case process_cases[] = {
 	{ "fork: both write, flushed before", both_write, 1, EVERYWHERE, NULL },
 	{ "fork: worker", worker, 0, EVERYWHERE, NULL },
 	{ "fork: worker, parent closes", worker, 1, EVERYWHERE, NULL },
+	{ "fork: standard output, child exits", standard_output, EXIT, 0, NULL },
+	{ "fork: standard output, child _exits", standard_output, QUIT, 0, NULL },
 	{ "fork: commands", commands, 0, EVERYWHERE, NULL },
 	{ "exit: without close", exits, PLAIN, EVERYWHERE, NULL },
 	{ "exit: a handler registered before dumps", exits, HANDLER_BEFORE, 0, NULL },

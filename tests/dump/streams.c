@@ -271,6 +271,30 @@ static void reopen(int unused)
 	say_file("second", "second");
 }
 
+/* And closed, without a word to the library; then comes another dumper, which may be in the same place. */
+static void reopen_and_close(int unused)
+{
+	char path[] = "0";
+	FILE *file;
+
+	(void)unused;
+	for (; path[0] < '6'; path[0]++) {
+		pcap_dumper_t *dumper = open_dump(dead_handle(), path);
+
+		dump_packets(dumper, 0, 2000, 1400);
+		file = freopen("second", "wb", pcap_dump_file(dumper));
+		fputs("text", file);
+		fclose(file);
+		dumper = open_dump(dead_handle(), OUT);
+		dump_packets(dumper, 0, 2000, 1400);
+		say("system=%d", system("true"));
+		pcap_dump_close(dumper);
+		say_file(path, path);
+		say_file("second", "second");
+		say_file("other", OUT);
+	}
+}
+
 /* The dumper was the FILE in every libpcap so far, and old programs cast. */
 static void cast(int unused)
 {
@@ -362,6 +386,7 @@ const struct test_case stream_cases[] = {
 	{ "file: truncated by another", cut_by_another, 0, EVERYWHERE, NULL },
 	{ "file: truncated by another, append", cut_by_another, 1, 0, NULL },
 	{ "file: freopen", reopen, 0, 0, NULL },
+	{ "file: freopen, fclose, and another", reopen_and_close, 0, 0, NULL },
 	{ "file: the dumper cast to FILE", cast, 0, 0, NULL },
 	{ "file: a duplicate of the descriptor", duplicate, 0, EVERYWHERE, NULL },
 	{ "file: renamed while open", renamed, 0, 0, NULL },
