@@ -5,9 +5,6 @@
 #
 # Environment: BENCH_DIR: where the savefiles go; default: the build directory.
 
-# What is measured is not the default; libpcap pays no heed to it.
-export NETRING_DUMP="${NETRING_DUMP:-auto}"
-
 # dump_folder GB: leaves in DUMP_FOLDER a new folder on the disk, which has room for so much, and in DUMP_DISK its file system's name.
 dump_folder() {
 	local room_gb

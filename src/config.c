@@ -158,7 +158,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "time-stamp type, by libpcap's names",
 	},
 	[CONFIG_DUMP] = {
-		.name = "NETRING_DUMP", .type = CONFIG_TYPE_CHOICE, .words = dump_modes, .initial = DUMP_STDIO,
+		.name = "NETRING_DUMP", .type = CONFIG_TYPE_CHOICE, .words = dump_modes, .initial = DUMP_AUTO,
 		.help = "how savefiles are written: O_DIRECT, large writes through the page cache, or stdio as libpcap does",
 	},
 	[CONFIG_DUMP_BUFFER] = {

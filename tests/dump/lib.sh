@@ -8,8 +8,6 @@
 
 set -u
 export LC_ALL=C
-# What is tested here is not the default; libpcap pays no heed to it.
-export NETRING_DUMP="${NETRING_DUMP:-auto}"
 DUMP_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${abs_top_builddir:=$(cd "$DUMP_HERE/../.." && pwd)}"
 : "${SHIM_DIR:=$abs_top_builddir/shim}"

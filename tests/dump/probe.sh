@@ -11,7 +11,5 @@
 here=$(cd "$(dirname "$0")" && pwd)
 build=${abs_top_builddir:-$(cd "$here/../.." && pwd)}
 export DUMP_FOLDER="${DUMP_FOLDER:-$build}"
-# What is tested here is not the default; libpcap pays no heed to it.
-export NETRING_DUMP="${NETRING_DUMP:-auto}"
 PROBE=${PROBE:-$build/tests/dump/probe} EXPECTED_DIFFERENCES=${EXPECTED_DIFFERENCES:-$here/expected-differences.txt} \
 	exec "$here/../differential/differential.sh" "$@"

@@ -127,7 +127,7 @@ static void setup(void)
 	unlink(log_path);
 	setenv("NETRING_LOG_FILE", log_path, 1);
 	unsetenv("NETRING_LOG");
-	setenv("NETRING_DUMP", "auto", 1);
+	unsetenv("NETRING_DUMP");
 	setenv("NETRING_DUMP_BUFFER", "512K", 1);
 	dead = pcap_open_dead(DLT_EN10MB, PACKET_MAX);
 	dump_read_begins(); /* as in a callback, or nothing would wait */
@@ -639,6 +639,41 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Nobody closes the file: how much is lost is said all the same. */
+START_TEST(test_full_disk_at_exit)
+{
+	unsigned dumped = 0, whole, lost = 0;
+	const char *said;
+	size_t end;
+	pid_t child;
+	int status;
+
+	setenv("NETRING_LOG", "info", 1);
+	numbers.state = 5;
+	child = fork();
+	for (pcap_dumper_t *dumper = child == 0 ? open_dumper() : NULL; dumper && model_size < 4 << 20;) {
+		disk.errnum = ENOSPC;
+		disk.left = model_size == HEADER ? 1 << 20 : disk.left;
+		dump_to(dumper, any_size());
+	}
+	if (child == 0)
+		exit(0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	begin_model();
+	for (size_t size; model_size < 4 << 20; dumped++) {
+		size = any_size();
+		memcpy(model + model_size, (uint32_t[]){ (uint32_t)model_size, 7, (uint32_t)size, (uint32_t)size + 1 }, RECORD);
+		model_size += RECORD + size;
+	}
+	whole = whole_packets(1 << 20, &end);
+	said = strstr(logged(), "left open; it could not be written; lost=");
+	if (said)
+		sscanf(strstr(said, "lost="), "lost=%u", &lost);
+	ck_assert_msg(lost + whole == dumped, "%u dumped, %u in the file, log: %s", dumped, whole, logged());
+}
+END_TEST
+
 /* A real one: the kernel refuses the writes in flight as well. */
 START_TEST(test_limit_of_file_size)
 {
@@ -675,7 +710,7 @@ START_TEST(test_bad_settings)
 	ck_assert_ptr_null(pcap_dump_open(dead, path));
 	ck_assert_str_eq(pcap_geterr(dead), "NETRING_DUMP=quick: must be one of auto, direct, cached, stdio");
 	ck_assert_int_eq(access(path, F_OK), -1);
-	setenv("NETRING_DUMP", "auto", 1);
+	unsetenv("NETRING_DUMP");
 	ck_assert_ptr_null(pcap_dump_open(dead, "/nonexistent/file"));
 	ck_assert_str_eq(pcap_geterr(dead), "/nonexistent/file: No such file or directory");
 	setenv("NETRING_LOG_FILE", "/nonexistent/log", 1);
@@ -714,6 +749,7 @@ static Suite *dump_suite(void)
 	tcase_add_test(cases, test_who_holds);
 	tcase_add_test(cases, test_holding_many);
 	tcase_add_loop_test(cases, test_full_disk, 0, 80);
+	tcase_add_test(cases, test_full_disk_at_exit);
 	tcase_add_loop_test(cases, test_limit_of_file_size, 0, 16);
 	tcase_add_test(cases, test_bad_settings);
 	tcase_add_test(cases, test_buffer_without_the_writer);

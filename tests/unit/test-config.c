@@ -88,7 +88,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config.value[CONFIG_RINGS], 1);
 	ck_assert_ptr_null(config.text[CONFIG_FANOUT]);
 	ck_assert_int_eq((int)config.value[CONFIG_NUMA], NETRING_NUMA_AUTO);
-	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_STDIO);
+	ck_assert_uint_eq(config.value[CONFIG_DUMP], DUMP_AUTO);
 	ck_assert_uint_eq(config.value[CONFIG_DUMP_BUFFER], 8 * MIB);
 	for (size_t i = 0; i < CONFIG_COUNT; i++)
 		ck_assert_msg(!config_is_set(&config, i), "%s is set", config_variables[i].name);
