@@ -27,6 +27,10 @@
 /* Between two reads. */
 #define HOLD_MS 100
 
+/* A thread that is to write what another thread is at waits for 1 ms at most, and tries again the next time. */
+static const struct timespec flush_pause = { 0, 100000 };
+#define FLUSH_TRIES 10
+
 /* A thread that is about to fork and one that dumps wait for each other for 100 ms at most. */
 static const struct timespec fork_pause = { 0, 500000 };
 #define FORK_TRIES 200
@@ -92,23 +96,22 @@ static void flush_or_drain(const struct dump_stream *stream)
 		dump_flush_stream(stream->file);
 }
 
-/* Locks the stream, if it is on the list and no other thread is at it now, which will write it itself. *found stays when the stream is closed. */
-static bool find_and_lock(FILE *file, struct dump_stream *found)
-{
-	struct dump_stream *stream;
-	bool is_locked;
+enum found { FOUND_NONE, FOUND_BUSY, FOUND_LOCKED };
 
-	if (dump_thread.busy == file)
-		return false; /* in a signal handler */
+/* Locks the stream, if it is on the list, and no other thread is at it now. *found stays when the stream is closed. */
+static enum found find_and_lock(FILE *file, struct dump_stream *found)
+{
+	enum found ret = FOUND_NONE;
+
 	dump_streams_lock();
-	for (stream = dump_streams; stream; stream = stream->next)
-		if (stream->file == file)
-			break;
-	is_locked = stream && ftrylockfile(file) == 0;
-	if (is_locked)
+	for (struct dump_stream *stream = dump_streams; stream && ret == FOUND_NONE; stream = stream->next) {
+		if (stream->file != file)
+			continue;
 		*found = *stream;
+		ret = ftrylockfile(file) == 0 ? FOUND_LOCKED : FOUND_BUSY;
+	}
 	dump_streams_unlock();
-	return is_locked;
+	return ret;
 }
 
 static void unlock_stream(void *file)
@@ -116,30 +119,47 @@ static void unlock_stream(void *file)
 	funlockfile(file);
 }
 
-static void flush_if_open(FILE *file)
+/* False if another thread is at it, which may be stuck in a pipe. */
+static bool try_flush(FILE *file)
 {
 	struct dump_stream stream;
+	enum found found = dump_thread.busy == file ? FOUND_NONE : find_and_lock(file, &stream); /* busy: this is a signal handler */
 
-	if (!find_and_lock(file, &stream))
-		return;
+	if (found != FOUND_LOCKED)
+		return found == FOUND_NONE;
 	pthread_cleanup_push(unlock_stream, file);
 	if (dump_waiting(file) > 0 && dump_thread.ends)
 		flush_or_drain(&stream);
 	else if (dump_waiting(file) > 0)
 		dump_flush_stream(file);
 	pthread_cleanup_pop(1);
+	return true;
+}
+
+static bool flush_soon(FILE *file)
+{
+	for (int tries = 0; tries < FLUSH_TRIES; tries++) {
+		if (try_flush(file))
+			return true;
+		nanosleep(&flush_pause, NULL);
+	}
+	return false;
 }
 
 /* Holding. */
 
 void dump_flush_held(void)
 {
+	unsigned kept = 0, count = dump_thread.held_count;
 	int saved_errno = errno;
 
 	dump_thread.last = NULL;
 	dump_thread.held_since_ms = 0;
-	while (dump_thread.held_count > 0)
-		flush_if_open(dump_thread.held[--dump_thread.held_count]);
+	dump_thread.held_count = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (!flush_soon(dump_thread.held[i]))
+			dump_thread.held[kept++] = dump_thread.held[i];
+	dump_thread.held_count = kept;
 	errno = saved_errno;
 }
 

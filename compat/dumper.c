@@ -36,20 +36,40 @@ struct cookie_stream {
 	const void *functions[4]; /* not as they were given */
 };
 
-/* Of all our streams, learned from the first; the function is the one that closes. NULL: there was none yet. */
+/* Of all our streams, learned from the first; the function is the one that closes. NULL: there was none yet, or fopencookie is not glibc's. */
 static const void *our_kind, *our_function;
 
 static struct dump_stream standard_output;
 static bool stdout_is_open;
 static char stdout_buffer[FILE_BUFFER];
 
+/* Of a stream on the list; NULL: standard output's. */
+static struct dumper *dumper_with(struct dump_stream *stream)
+{
+	return stream == &standard_output ? NULL : (struct dumper *)stream;
+}
+
+static struct dumper *search(const FILE *file)
+{
+	struct dumper *dumper = NULL;
+
+	dump_streams_lock();
+	for (struct dump_stream *stream = dump_streams; stream && !dumper; stream = stream->next)
+		if (stream->file == file)
+			dumper = dumper_with(stream);
+	dump_streams_unlock();
+	return dumper;
+}
+
 struct dumper *dumper_of(const FILE *file)
 {
 	const struct cookie_stream *stream = (const struct cookie_stream *)file;
 
-	if (!our_kind || stream->kind != our_kind || stream->functions[3] != our_function)
+	if (!our_kind || stream->kind != our_kind)
 		return NULL;
-	return stream->cookie;
+	if (unlikely(!our_function))
+		return search(file); /* a sanitizer has put a cookie of its own before ours */
+	return stream->functions[3] == our_function ? stream->cookie : NULL;
 }
 
 bool dumper_is_open(const FILE *file)
@@ -64,12 +84,6 @@ bool dumper_owns_buffer(const FILE *file)
 	return file->_IO_buf_base == (dumper ? (const char *)dumper->buffer : stdout_buffer);
 }
 
-/* Of a stream on the list; NULL: standard output's. */
-static struct dumper *dumper_with(struct dump_stream *stream)
-{
-	return stream == &standard_output ? NULL : (struct dumper *)stream;
-}
-
 /* Closed or forgotten, and off the list. */
 static void free_dumper(struct dumper *dumper)
 {
@@ -80,12 +94,10 @@ static void free_dumper(struct dumper *dumper)
 
 void dumper_forget(const FILE *file)
 {
-	struct dumper *dumper = NULL;
+	struct dumper *dumper;
 
 	dump_streams_lock();
-	for (struct dump_stream *stream = dump_streams; stream && !dumper; stream = stream->next)
-		if (stream->file == file)
-			dumper = dumper_with(stream);
+	dumper = search(file);
 	if (dumper) {
 		dump_stream_remove(&dumper->stream);
 		dumper->kind->forget(dumper);
@@ -161,7 +173,6 @@ fail:
 	return NULL;
 }
 
-/* A stream that glibc makes, and that looks as we know them. */
 static FILE *make_stream(struct dumper *dumper, const char *mode)
 {
 	cookie_io_functions_t functions = { dumper->kind->get, dumper->kind->put, dumper->kind->seek, close_dumper };
@@ -170,14 +181,9 @@ static FILE *make_stream(struct dumper *dumper, const char *mode)
 
 	if (!file)
 		return NULL;
-	if (made->cookie != dumper) { /* another libc */
-		fclose(file);
-		errno = ENOTSUP;
-		return NULL;
-	}
 	file->_fileno = dumper->fd;
 	file->_wide_data = NULL; /* else freopen, which takes it for a stream of its own, writes to where fopencookie lets this point */
-	our_function = made->functions[3];
+	our_function = made->cookie == dumper ? made->functions[3] : NULL;
 	our_kind = made->kind;
 	dumper->stream.file = file;
 	return file;

@@ -656,8 +656,10 @@ START_TEST(test_full_disk_at_exit)
 		disk.left = model_size == HEADER ? 1 << 20 : disk.left;
 		dump_to(dumper, any_size());
 	}
-	if (child == 0)
+	if (child == 0) {
+		pcap_close(dead); /* for the sanitizer */
 		exit(0);
+	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
 	begin_model();
