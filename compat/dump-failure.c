@@ -40,8 +40,12 @@ static off_t count_lost(struct dumper *dumper, const struct file_writer_loss *pi
 	size_t offset = (size_t)(first->position - piece->position);
 	struct savefile_walk walk;
 
-	if (first->position < piece->position || offset > piece->size)
+	if (first->position < piece->position)
 		return -1;
+	if (offset > piece->size) { /* all of it is of one packet, which goes on behind it */
+		lose(dumper, first->has_straddler);
+		return first->has_straddler ? first->straddler : -1;
+	}
 	if (savefile_walk(piece->data + offset, piece->size - offset, piece->written > offset ? piece->written - offset : 0, &walk) < 0)
 		return -1;
 	lose(dumper, walk.begun);
