@@ -72,8 +72,8 @@ static int apply_overrides(pcap_t *p, struct inner *inner, const struct config *
 	if (!config_is_set(config, CONFIG_TIMESTAMP))
 		return 0;
 	if (inner_pcap_set_tstamp_type(inner, inner_pcap_tstamp_type_name_to_val(name)) != 0)
-		return handle_fail(p, "NETRING_TIMESTAMP=%s: %s has no time stamps of that type (pcap_list_tstamp_types lists what it has)", name,
-				   p->device);
+		return handle_fail(p, "%s: %s has no time stamps of that type (pcap_list_tstamp_types lists what it has)",
+				   config_assignment(config, CONFIG_TIMESTAMP).text, p->device);
 	return 0;
 }
 
@@ -83,12 +83,14 @@ static int load_config(pcap_t *p, struct config *config)
 	int ret;
 
 	config_init(config);
+	config->interface = p->device;
 	ret = config_load(config, &error);
 	if (ret == 0) {
 		log_close(&p->log);
 		ret = log_open(&p->log, (enum log_level)config->value[CONFIG_LOG], config->text[CONFIG_LOG_FILE], &error);
 		if (ret < 0)
 			return handle_fail(p, "NETRING_LOG_FILE: %s", error.text);
+		config_log_file(config, &p->log);
 		config_alias_log(config, &p->log);
 	}
 	if (ret == 0)

@@ -40,6 +40,7 @@ static int load_settings(pcap_t *p, struct dumper_settings *settings)
 
 	settings->stdout_has_buffer = stdout->_IO_buf_base != NULL;
 	config_init(&settings->config);
+	settings->config.interface = p->device;
 	ret = config_load(&settings->config, &error);
 	if (ret == 0)
 		ret = open_log(&settings->log, p, &settings->config, &error);

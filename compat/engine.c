@@ -52,7 +52,7 @@ static uint32_t block_timeout(const pcap_t *p, const struct config *config)
 {
 	uint32_t timeout_ms = (uint32_t)config->value[CONFIG_BLOCK_TIMEOUT_MS];
 
-	if (config_is_set(config, CONFIG_BLOCK_TIMEOUT_MS))
+	if (config_overrules(config, CONFIG_BLOCK_TIMEOUT_MS))
 		return timeout_ms;
 	if (p->request.timeout_ms != 0)
 		timeout_ms = p->request.timeout_ms > 0 ? (uint32_t)p->request.timeout_ms : 0;
@@ -78,11 +78,19 @@ static enum netring_timestamp timestamp(const pcap_t *p, const struct config *co
 	}
 }
 
-/* A size in the environment is meant as it stands, and not cut to an eighth of the memory. */
+/* A size that was written for this capture is meant as it stands, and not cut to an eighth of the memory. */
 static bool size_is_default(const struct config *config)
 {
-	return config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && config->source[CONFIG_BLOCK_COUNT] < CONFIG_FROM_ENVIRONMENT &&
-	       config->source[CONFIG_RING_SIZE] < CONFIG_FROM_ENVIRONMENT;
+	return !config_is_deliberate(config, CONFIG_BLOCK_SIZE) && !config_is_deliberate(config, CONFIG_BLOCK_COUNT) &&
+	       !config_is_deliberate(config, CONFIG_RING_SIZE);
+}
+
+/* Of a profile or of [default] it is weaker than the program's. */
+static uint64_t ring_size(const struct config *config, uint64_t asked)
+{
+	uint64_t size = config->value[CONFIG_RING_SIZE];
+
+	return config->source[CONFIG_RING_SIZE] <= CONFIG_FROM_PROFILE && asked > size ? asked : size;
 }
 
 /* What pcap_set_buffer_size asked for is a minimum; NETRING_* says how large the ring is, when it says anything. */
@@ -95,13 +103,13 @@ static void set_size(pcap_t *p, const struct config *config, struct netring_conf
 	ring->limit_memory = size_is_default(config);
 	ring->minimum_bytes = asked;
 	if (config_is_set(config, CONFIG_RING_SIZE))
-		total = config->value[CONFIG_RING_SIZE];
+		total = ring_size(config, asked);
 	else if (ring->limit_memory && asked > (uint64_t)ring->block_size * ring->block_count)
 		total = asked;
 	else
 		return;
 	/* In immediate mode a block is only a container of slots: there the larger one wastes less. */
-	if (config->source[CONFIG_BLOCK_SIZE] < CONFIG_FROM_ENVIRONMENT && !p->request.immediate)
+	if (!config_is_deliberate(config, CONFIG_BLOCK_SIZE) && !p->request.immediate)
 		ring->block_size = geometry_divide(total, ring->block_size);
 	ring->block_count = (uint32_t)((total + ring->block_size - 1) / ring->block_size);
 	if (ring->block_size > total && total >= (uint64_t)sysconf(_SC_PAGESIZE)) {
@@ -235,7 +243,7 @@ static int check_cpu(pcap_t *p, const struct config *config)
 		return 0;
 	p->cpu = (int)config->value[CONFIG_CPU];
 	if (reader_cpu_check((unsigned)p->cpu, &error) < 0)
-		return handle_fail(p, "%s=%d: %s", config_variables[CONFIG_CPU].name, p->cpu, error.text);
+		return handle_fail(p, "%s: %s", config_assignment(config, CONFIG_CPU).text, error.text);
 	return 0;
 }
 

@@ -33,6 +33,7 @@ static void say(enum log_level level, const char *name, const char *text, unsign
 	struct log log = LOG_INIT;
 
 	config_init(&config);
+	config.opens_no_file = true;
 	if (config_load(&config, &error) == 0)
 		log_open(&log, (enum log_level)config.value[CONFIG_LOG], config.text[CONFIG_LOG_FILE], &error);
 	if (lost > 0)

@@ -10,6 +10,7 @@ static void unset(struct config *config, enum config_id id)
 {
 	config->value[id] = config_variables[id].initial;
 	config->source[id] = CONFIG_FROM_DEFAULT;
+	config->line[id] = NULL;
 }
 
 /* The sentence "NETRING_X=VALUE: problem, NETRING_Y=VALUE". */

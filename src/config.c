@@ -2,8 +2,8 @@
 /*
  * Every NETRING_* variable, in one table, and the profiles, in another.
  *
- * Loading works on a copy: profile first, then the environment over it, then aliases where that has said nothing, then the checks that need
- * several values at once. Only a copy that passed all of it replaces the caller's struct.
+ * Loading works on a copy: the file and the profile, the weaker first, then the environment over them, then aliases where that has said nothing, then
+ * the checks that need several values at once. Only a copy that passed all of it replaces the caller's struct.
  */
 #define _GNU_SOURCE 1 /* secure_getenv */
 #include <errno.h>
@@ -17,6 +17,8 @@
 
 #include "config-alias.h"
 #include "config-check.h"
+#include "config-choice.h"
+#include "config-file.h"
 #include "fanout.h"
 #include "nearest.h"
 #include "user-text.h"
@@ -52,6 +54,9 @@ static const uint64_t rings_values[] = { 0 };
 static const char *const numa_words[] = { "auto", "off", NULL };
 static const uint64_t numa_values[] = { (uint64_t)NETRING_NUMA_AUTO, (uint64_t)NETRING_NUMA_OFF };
 
+/* What value[CONFIG_PROFILE] is for a profile of the file: behind all words. Its name is the text. */
+#define PROFILE_OF_FILE (sizeof(profiles) / sizeof(profiles[0]) - 1)
+
 static const char as_the_program_asks[] = "as the program asks";
 
 static int check_fanout(const char *text, struct netring_error *error)
@@ -70,6 +75,10 @@ static int check_fanout_flags(const char *text, struct netring_error *error)
 
 /* clang-format off: tables. */
 const struct config_variable config_variables[CONFIG_COUNT] = {
+	[CONFIG_CONFIG] = {
+		.name = "NETRING_CONFIG", .type = CONFIG_TYPE_STRING, .unset = CONFIG_FILE_PATH ", if there is one", .allowed = "a path",
+		.help = "the configuration file; /dev/null is none",
+	},
 	[CONFIG_BACKEND] = {
 		.name = "NETRING_BACKEND", .type = CONFIG_TYPE_CHOICE, .words = backends, .initial = BACKEND_AUTO,
 		.help = "who captures: auto is packet, the packet ring; libpcap leaves all to the embedded libpcap",
@@ -321,7 +330,7 @@ const char *config_format(const struct config *config, enum config_id id, char *
 		snprintf(buffer, size, "%s", value ? "yes" : "no");
 		break;
 	case CONFIG_TYPE_CHOICE:
-		snprintf(buffer, size, "%s", variable->words[value]);
+		snprintf(buffer, size, "%s", config->text[id] ? config->text[id] : variable->words[value]);
 		break;
 	case CONFIG_TYPE_STRING:
 		snprintf(buffer, size, "%s", config->text[id]);
@@ -333,10 +342,14 @@ const char *config_format(const struct config *config, enum config_id id, char *
 struct config_assignment config_assignment(const struct config *config, enum config_id id)
 {
 	struct config_assignment assignment;
+	const struct config_line *line = config->line[id];
 	char value[256], shown[USER_TEXT_SHOWN + 4];
+	size_t used;
 
 	config_format(config, id, value, sizeof(value));
-	snprintf(assignment.text, sizeof(assignment.text), "%s=%s", config_variables[id].name, user_text_shown(value, shown));
+	used = (size_t)snprintf(assignment.text, sizeof(assignment.text), "%s=%s", config_variables[id].name, user_text_shown(value, shown));
+	if (line)
+		snprintf(assignment.text + used, sizeof(assignment.text) - used, " (%s:%u)", line->section->file->shown, line->number);
 	return assignment;
 }
 
@@ -350,13 +363,13 @@ static int refuse(enum config_id id, const char *text, struct netring_error *err
 
 	for (size_t i = 0; variable->words && variable->words[i]; i++)
 		nearest_offer(&nearest, variable->words[i]);
-	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s", variable->name, user_text_shown(text, value),
+	return error_set(error, EINVAL, "%s=%s: must be %s%s%s%s%s%s", variable->name, user_text_shown(text, value),
 			 variable->type == CONFIG_TYPE_SIZE	? "a size (K, M, G allowed), "
 			 : variable->type != CONFIG_TYPE_NUMBER ? "one of "
 			 : variable->words			? ""
 								: "a number, ",
-			 config_allowed(id, allowed, sizeof(allowed)), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
-			 nearest.best ? "?" : "");
+			 config_allowed(id, allowed, sizeof(allowed)), id == CONFIG_PROFILE ? ", or a [profile NAME] of the configuration file" : "",
+			 nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "", nearest.best ? "?" : "");
 }
 
 static int check_string(const struct config_variable *variable, const char *text, struct netring_error *error)
@@ -385,10 +398,22 @@ static int read_number(const struct config_variable *variable, uint64_t multiple
 	return 0;
 }
 
-static int read_value(enum config_id id, const char *text, uint64_t *value)
+static int read_profile(const struct config_file *file, const char *text, uint64_t *value)
+{
+	if (user_text_word(text, profiles, value) == 0)
+		return 0;
+	if (!file || !config_file_profile(file, text))
+		return -EINVAL;
+	*value = PROFILE_OF_FILE;
+	return 0;
+}
+
+static int read_value(const struct config *config, enum config_id id, const char *text, uint64_t *value)
 {
 	const struct config_variable *variable = &config_variables[id];
 
+	if (id == CONFIG_PROFILE)
+		return read_profile(config->file, text, value);
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SIZE:
@@ -410,13 +435,14 @@ int config_parse(struct config *config, enum config_id id, const char *text, enu
 
 	if (is_string)
 		result = check_string(&config_variables[id], text, error);
-	else if (read_value(id, text, &value))
+	else if (read_value(config, id, text, &value))
 		result = refuse(id, text, error);
 	if (result < 0)
 		return result;
 	config->value[id] = value;
-	config->text[id] = is_string ? text : NULL;
+	config->text[id] = is_string || (id == CONFIG_PROFILE && value == PROFILE_OF_FILE) ? text : NULL;
 	config->source[id] = source;
+	config->line[id] = NULL;
 	return 0;
 }
 
@@ -430,16 +456,40 @@ void config_init(struct config *config)
 static void set(struct config *config, enum config_id id, uint64_t value, enum config_source source)
 {
 	config->value[id] = value;
+	config->text[id] = NULL;
 	config->source[id] = source;
+	config->line[id] = NULL;
 }
 
 /* Loading */
 
-static void apply_profile(struct config *config)
+/* The line has been parsed before, when the file was read. */
+static void apply_line(struct config *config, enum config_id id, const struct config_lines *lines, enum config_source source)
 {
+	const struct config_line *line = lines->of[id];
+
+	if (line && config_parse(config, id, line->value, source, NULL) == 0)
+		config->line[id] = line;
+}
+
+/* All but the profile, which is known already. */
+static void apply_lines(struct config *config, const struct config_lines *lines, enum config_source source)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++)
+		if (i != CONFIG_PROFILE)
+			apply_line(config, i, lines, source);
+}
+
+static void apply_profile(struct config *config, enum config_source source)
+{
+	struct config_lines lines = { 0 };
+
 	for (size_t i = 0; i < sizeof(profile_values) / sizeof(profile_values[0]); i++)
 		if (profile_values[i].profile == config->value[CONFIG_PROFILE])
-			set(config, profile_values[i].id, profile_values[i].value, CONFIG_FROM_PROFILE);
+			set(config, profile_values[i].id, profile_values[i].value, source);
+	if (config->text[CONFIG_PROFILE])
+		config_lines_add(&lines, config_file_profile(config->file, config->text[CONFIG_PROFILE]));
+	apply_lines(config, &lines, source);
 }
 
 static int load_variable(struct config *config, enum config_id id, struct netring_error *error)
@@ -449,6 +499,44 @@ static int load_variable(struct config *config, enum config_id id, struct netrin
 	return text ? config_parse(config, id, text, CONFIG_FROM_ENVIRONMENT, error) : 0;
 }
 
+int config_find_file(struct config *config, struct netring_error *error)
+{
+	int result = load_variable(config, CONFIG_CONFIG, error);
+
+	if (result < 0)
+		return result;
+	if (!config->opens_no_file)
+		return config_file_get(&config->file, config->text[CONFIG_CONFIG], error);
+	config->file = config_file_get_read(config->text[CONFIG_CONFIG]);
+	return 0;
+}
+
+/* What the file says of this capture, and the profile that it, or the environment, chooses. A profile is not stronger than who chose it. */
+static int load_file(struct config *config, struct netring_error *error)
+{
+	struct config_choice choice = { 0 };
+	int result = config_find_file(config, error);
+
+	if (result == 0 && config->file)
+		result = config_choose(&choice, config->file, config->program, config->interface, error);
+	if (result < 0)
+		return result;
+	apply_line(config, CONFIG_PROFILE, &choice.general, CONFIG_FROM_FILE_DEFAULT);
+	apply_line(config, CONFIG_PROFILE, &choice.interface, CONFIG_FROM_FILE_INTERFACE);
+	apply_line(config, CONFIG_PROFILE, &choice.program, CONFIG_FROM_FILE_PROGRAM);
+	result = load_variable(config, CONFIG_PROFILE, error);
+	if (result < 0)
+		return result;
+	if (config->source[CONFIG_PROFILE] == CONFIG_FROM_FILE_DEFAULT)
+		apply_profile(config, CONFIG_FROM_DEFAULT_PROFILE);
+	apply_lines(config, &choice.general, CONFIG_FROM_FILE_DEFAULT);
+	if (config_overrules(config, CONFIG_PROFILE))
+		apply_profile(config, CONFIG_FROM_PROFILE);
+	apply_lines(config, &choice.interface, CONFIG_FROM_FILE_INTERFACE);
+	apply_lines(config, &choice.program, CONFIG_FROM_FILE_PROGRAM);
+	return 0;
+}
+
 static void adopt(struct config *config, const struct config *loaded)
 {
 	*config = *loaded;
@@ -456,22 +544,20 @@ static void adopt(struct config *config, const struct config *loaded)
 		config->text[CONFIG_FANOUT] = config->alias_fanout;
 }
 
+int config_read(struct config *config, struct netring_error *error)
+{
+	int result = load_file(config, error);
+
+	for (size_t i = 0; i < CONFIG_COUNT && result == 0; i++)
+		result = load_variable(config, i, error);
+	return result < 0 ? result : config_alias_load(config, error);
+}
+
 int config_load(struct config *config, struct netring_error *error)
 {
 	struct config loaded = *config;
-	int result;
+	int result = config_read(&loaded, error);
 
-	result = load_variable(&loaded, CONFIG_PROFILE, error);
-	if (result < 0)
-		return result;
-	if (config_is_set(&loaded, CONFIG_PROFILE))
-		apply_profile(&loaded);
-	for (size_t i = 0; i < CONFIG_COUNT; i++) {
-		result = load_variable(&loaded, i, error);
-		if (result < 0)
-			return result;
-	}
-	result = config_alias_load(&loaded, error);
 	if (result < 0)
 		return result;
 	result = config_check(&loaded, error);
@@ -480,6 +566,24 @@ int config_load(struct config *config, struct netring_error *error)
 	else
 		adopt(config, &loaded);
 	return result;
+}
+
+bool config_is_for_the_program(enum config_id id)
+{
+	return config_variables[id].unset == as_the_program_asks;
+}
+
+void config_log_file(const struct config *config, const struct log *log)
+{
+	for (size_t i = 0; i < CONFIG_COUNT; i++) {
+		char where[128], value[256], shown[USER_TEXT_SHOWN + 4];
+
+		if (!config->line[i])
+			continue;
+		config_format(config, i, value, sizeof(value));
+		log_write(log, LOG_INFO, "%s=%s is from %s", config_variables[i].name, user_text_shown(value, shown),
+			  config_file_where(config->line[i], where, sizeof(where)));
+	}
 }
 
 /* Names */

@@ -60,7 +60,8 @@ static int take_option(struct request *request, const char *argument)
 	if (id < 0)
 		return refuse(&error, "");
 	config_init(&scratch);
-	if (config_parse(&scratch, id, equals + 1, CONFIG_FROM_ENVIRONMENT, &error) < 0)
+	/* A profile may be of the configuration file, which another option may choose: set_variables looks at it. */
+	if (id != CONFIG_PROFILE && config_parse(&scratch, id, equals + 1, CONFIG_FROM_ENVIRONMENT, &error) < 0)
 		return refuse(&error, "");
 	request->values[id] = equals + 1;
 	return STATUS_OK;
@@ -130,8 +131,9 @@ static void set_variable(enum config_id id, const char *value)
 }
 
 /* What was asked for must be right together with the environment too. */
-static int set_variables(const struct request *request, struct netring_error *error)
+static int set_variables(const struct request *request, const char *path, struct netring_error *error)
 {
+	const char *slash = strrchr(path, '/');
 	struct config config;
 	bool asked = false;
 
@@ -142,6 +144,7 @@ static int set_variables(const struct request *request, struct netring_error *er
 		asked = true;
 	}
 	config_init(&config);
+	config.program = slash ? slash + 1 : path;
 	return asked ? config_load(&config, error) : 0;
 }
 
@@ -190,7 +193,7 @@ static int start(const struct request *request, char **argv)
 		return refuse(&error, "");
 	if (!request->force && program_check(path, argv, shim.library, &error) < 0)
 		return refuse(&error, " (-f starts it anyway)");
-	if (set_variables(request, &error) < 0 || set_loader_variables(&shim, &error) < 0)
+	if (set_variables(request, path, &error) < 0 || set_loader_variables(&shim, &error) < 0)
 		return refuse(&error, "");
 	/* Not execv: a script without #! is the shell's, as everywhere. */
 	execvp(path, argv);
