@@ -92,17 +92,24 @@ static int read_text(int fd, struct config_file *file, size_t *length, struct ne
 	return 0;
 }
 
+/* A sandbox may forbid to open what does not exist as well; a program in it captures as long as there is nothing that it should have read. */
+static bool is_absent(const char *path, int open_errnum)
+{
+	return open_errnum == ENOENT || ((open_errnum == EACCES || open_errnum == EPERM) && access(path, F_OK) < 0);
+}
+
 /* Sets length, or leaves file->text NULL if there is no file and none is needed. */
 static int open_and_read(struct config_file *file, bool must_exist, size_t *length, struct netring_error *error)
 {
 	/* Not to wait for the other end of a FIFO. */
 	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), result = 0;
+	int open_errnum = errno;
 	struct stat status;
 
-	if (fd < 0 && errno == ENOENT && !must_exist)
+	if (fd < 0 && !must_exist && is_absent(file->path, open_errnum))
 		return 0;
 	if (fd < 0)
-		return error_errno(error, errno, "cannot open the configuration file %s", file->shown);
+		return error_errno(error, open_errnum, "cannot open the configuration file %s", file->shown);
 	if (fstat(fd, &status) < 0)
 		result = error_errno(error, errno, "cannot look at %s", file->shown);
 	else if (!is_null_device(&status))

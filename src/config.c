@@ -482,13 +482,16 @@ static void apply_lines(struct config *config, const struct config_lines *lines,
 
 static void apply_profile(struct config *config, enum config_source source)
 {
+	const char *name = config->text[CONFIG_PROFILE];
+	const struct config_section *section = name && config->file ? config_file_profile(config->file, name) : NULL;
 	struct config_lines lines = { 0 };
 
 	for (size_t i = 0; i < sizeof(profile_values) / sizeof(profile_values[0]); i++)
 		if (profile_values[i].profile == config->value[CONFIG_PROFILE])
 			set(config, profile_values[i].id, profile_values[i].value, source);
-	if (config->text[CONFIG_PROFILE])
-		config_lines_add(&lines, config_file_profile(config->file, config->text[CONFIG_PROFILE]));
+	/* NULL too for a profile that an earlier load into the same struct left, from another file. */
+	if (section)
+		config_lines_add(&lines, section);
 	apply_lines(config, &lines, source);
 }
 
