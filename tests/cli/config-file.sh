@@ -160,10 +160,21 @@ else
 	ok $? "tcpdump: the log names the line" "$log"
 	printf '%s\n' "$log" | grep -q '^netring: info: nr1: the ring is 8192 KiB$'
 	ok $? "tcpdump: the ring is that of the file" "$log"
+	printf '%s\n' "$log" | grep -q "^netring: info: NETRING_BLOCK_SIZE=1M is from .*:4 \[interface nr\*\]$"
+	ok $? "tcpdump: what is for the interface" "$log"
 	cp "$tcpdump" "$folder/sniffer"
 	log=$(capture "$folder/sniffer")
 	printf '%s\n' "$log" | grep -q '^netring: info: nr1: the ring is 4096 KiB$'
 	ok $? "the same program by another name" "$log"
+	# The script is no filter expression, but that comes after the ring.
+	printf '#!%s -n\n' "$tcpdump" >"$folder/script" && chmod 755 "$folder/script"
+	printf '[program script]\nring_size = 2M\n[interface nr1]\ndump_buffer = 1M\n' >"$file"
+	log=$(capture "$folder/script")
+	printf '%s\n' "$log" | grep -q '^netring: info: nr1: the ring is 2048 KiB$'
+	ok $? "a script has its own name" "$log"
+	log=$(capture "$tcpdump")
+	printf '%s\n' "$log" | grep -q '^netring: warn: .*NETRING_DUMP_BUFFER has no effect$'
+	ok $? "a dumper has the settings of its handle's interface" "$log"
 	printf '[default]\nring_size = 1M\n[program sniffer]\nring_size = 1M\n' >"$file"
 	log=$(capture "$tcpdump" -B 4096)
 	printf '%s\n' "$log" | grep -q '^netring: info: nr1: the ring is 4096 KiB$'
