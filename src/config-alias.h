@@ -2,7 +2,7 @@
 /*
  * Variables of the peers (PF_RING, PFQ, Myricom's SNF, mmpcap), taken as ours, so that whoever comes from there changes nothing.
  *
- * An alias is more than a profile and less than the NETRING_* variable that says the same; one that is overruled, or means nothing without another,
+ * An alias is more than the configuration file and a profile, and less than the NETRING_* variable that says the same; one that is overruled, or means nothing without another,
  * is not looked at. Like config.h: pure functions, but for the environment, which set-uid programs ignore.
  */
 #ifndef NETRING_CONFIG_ALIAS_H

@@ -9,6 +9,7 @@
 static void unset(struct config *config, enum config_id id)
 {
 	config->value[id] = config_variables[id].initial;
+	config->text[id] = NULL;
 	config->source[id] = CONFIG_FROM_DEFAULT;
 	config->line[id] = NULL;
 }
@@ -94,9 +95,22 @@ static int check_fanout(const struct config *config, struct netring_error *error
 	return 0;
 }
 
+/* Flags and program are the group's: whoever chooses another one takes back what somebody weaker said of his. */
+static void settle_fanout(struct config *config)
+{
+	enum config_source source = config->source[CONFIG_FANOUT];
+
+	if (source > config->source[CONFIG_FANOUT_FLAGS])
+		unset(config, CONFIG_FANOUT_FLAGS);
+	if (source > config->source[CONFIG_FANOUT_PROG])
+		unset(config, CONFIG_FANOUT_PROG);
+}
+
 int config_check(struct config *config, struct netring_error *error)
 {
 	int result = settle_ring_size(config, error);
+
+	settle_fanout(config);
 
 	if (result == 0)
 		result = check_ring(config, error);

@@ -11,7 +11,7 @@
 
 /*
  * -EINVAL and "NETRING_X=VALUE: why not, with NETRING_Y=VALUE". RING_SIZE and BLOCK_COUNT say the same thing: of two that come from different places
- * the weaker one is taken back.
+ * the weaker one is taken back; so are the flags and the program of a weaker fanout group.
  */
 int config_check(struct config *config, struct netring_error *error);
 

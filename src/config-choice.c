@@ -61,6 +61,11 @@ void config_lines_add(struct config_lines *lines, const struct config_section *s
 		lines->of[CONFIG_BLOCK_COUNT] = NULL;
 	if (added.of[CONFIG_BLOCK_COUNT] && !added.of[CONFIG_RING_SIZE])
 		lines->of[CONFIG_RING_SIZE] = NULL;
+	/* Flags and program are the group's. */
+	if (added.of[CONFIG_FANOUT] && !added.of[CONFIG_FANOUT_FLAGS])
+		lines->of[CONFIG_FANOUT_FLAGS] = NULL;
+	if (added.of[CONFIG_FANOUT] && !added.of[CONFIG_FANOUT_PROG])
+		lines->of[CONFIG_FANOUT_PROG] = NULL;
 }
 
 static bool holds(const struct config_section *section, const char *name)

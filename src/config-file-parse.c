@@ -54,7 +54,7 @@ struct shown {
 
 static struct shown show(const char *text)
 {
-	struct shown shown;
+	struct shown shown = { "" };
 
 	user_text_shown(text, shown.text);
 	return shown;
@@ -67,7 +67,7 @@ static struct shown key_of(enum config_id id)
 	const char *name = config_variables[id].name + PREFIX_LENGTH;
 	size_t i;
 
-	for (i = 0; name[i] && i < USER_TEXT_SHOWN; i++)
+	for (i = 0; i < USER_TEXT_SHOWN && name[i]; i++)
 		key.text[i] = (char)tolower((unsigned char)name[i]);
 	key.text[i] = '\0';
 	return key;

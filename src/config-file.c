@@ -145,28 +145,27 @@ static void show_path(struct config_file *file)
 			*at = '?';
 }
 
-static int read_file(struct config_file **result, const char *path, bool must_exist, struct netring_error *error)
+/* NULL, with result -errno, if it cannot be had. */
+static struct config_file *read_file(const char *path, bool must_exist, int *result, struct netring_error *error)
 {
 	struct config_file *file = calloc(1, sizeof(*file));
 	size_t length = 0;
-	int ret;
 
 	if (file)
 		file->path = strdup(path);
 	if (!file || !file->path) {
 		destroy(file);
-		return error_errno(error, ENOMEM, "cannot read the configuration file");
+		*result = error_errno(error, ENOMEM, "cannot read the configuration file");
+		return NULL;
 	}
 	show_path(file);
-	ret = open_and_read(file, must_exist, &length, error);
-	if (ret == 0 && file->text)
-		ret = config_file_parse(file, length, error);
-	if (ret < 0) {
-		destroy(file);
-		return ret;
-	}
-	*result = file;
-	return 0;
+	*result = open_and_read(file, must_exist, &length, error);
+	if (*result == 0 && file->text)
+		*result = config_file_parse(file, length, error);
+	if (*result == 0)
+		return file;
+	destroy(file);
+	return NULL;
 }
 
 const struct config_file *config_file_get_read(const char *path)
@@ -182,12 +181,12 @@ const struct config_file *config_file_get_read(const char *path)
 int config_file_get(const struct config_file **file, const char *path, struct netring_error *error)
 {
 	const struct config_file *known_file = config_file_get_read(path);
-	struct config_file *fresh = NULL;
+	struct config_file *fresh;
 	int result;
 
 	if (!known_file) {
-		result = read_file(&fresh, path ? path : CONFIG_FILE_PATH, path != NULL, error);
-		if (result < 0)
+		fresh = read_file(path ? path : CONFIG_FILE_PATH, path != NULL, &result, error);
+		if (!fresh)
 			return result;
 		fresh->next = atomic_load_explicit(&known, memory_order_relaxed);
 		while (!atomic_compare_exchange_weak_explicit(&known, &fresh->next, fresh, memory_order_release, memory_order_relaxed))

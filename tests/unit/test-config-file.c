@@ -360,6 +360,33 @@ START_TEST(test_ring_size_and_block_count_take_each_other_back)
 }
 END_TEST
 
+START_TEST(test_a_group_takes_flags_and_program_of_a_weaker_one_back)
+{
+	static const char group[] = "[program t*]\nfanout = cbpf\nfanout_prog = /a\nfanout_flags = defrag\n";
+	char text[256];
+
+	load_text(group);
+	ck_value(CONFIG_FANOUT_PROG, "/a");
+	setenv("NETRING_FANOUT", "hash", 1);
+	load();
+	ck_assert(!config_is_set(&config, CONFIG_FANOUT_PROG) && !config_is_set(&config, CONFIG_FANOUT_FLAGS));
+	unsetenv("NETRING_FANOUT");
+	setenv("PCAP_FANOUT", "hash+rollover", 1);
+	load();
+	ck_assert(!config_is_set(&config, CONFIG_FANOUT_PROG));
+	ck_value(CONFIG_FANOUT_FLAGS, "rollover");
+	unsetenv("PCAP_FANOUT");
+	setenv("NETRING_FANOUT_FLAGS", "rollover", 1);
+	load();
+	ck_value(CONFIG_FANOUT_PROG, "/a");
+	ck_value(CONFIG_FANOUT_FLAGS, "rollover");
+	unsetenv("NETRING_FANOUT_FLAGS");
+	snprintf(text, sizeof(text), "%s[program tcpdump]\nfanout = hash\n", group);
+	load_text(text);
+	ck_assert(!config_is_set(&config, CONFIG_FANOUT_PROG) && !config_is_set(&config, CONFIG_FANOUT_FLAGS));
+}
+END_TEST
+
 START_TEST(test_sentences_about_several_values_name_the_lines)
 {
 	char expected[512];
@@ -904,6 +931,7 @@ static Suite *config_file_suite(void)
 	tcase_add_loop_test(cases, test_choice, 0, LENGTH(choices));
 	tcase_add_test(cases, test_interfaces_that_disagree);
 	tcase_add_test(cases, test_ring_size_and_block_count_take_each_other_back);
+	tcase_add_test(cases, test_a_group_takes_flags_and_program_of_a_weaker_one_back);
 	tcase_add_test(cases, test_sentences_about_several_values_name_the_lines);
 	tcase_add_loop_test(cases, test_good_text, 0, LENGTH(good));
 	tcase_add_test(cases, test_every_variable);
