@@ -92,10 +92,10 @@ static int read_text(int fd, struct config_file *file, size_t *length, struct ne
 	return 0;
 }
 
-/* A sandbox may forbid to open what does not exist as well; a program in it captures as long as there is nothing that it should have read. */
+/* A sandbox may forbid to open what does not exist as well, or there may be no descriptor left: nothing that the program should hear of from us. */
 static bool is_absent(const char *path, int open_errnum)
 {
-	return open_errnum == ENOENT || ((open_errnum == EACCES || open_errnum == EPERM) && access(path, F_OK) < 0);
+	return open_errnum == ENOENT || access(path, F_OK) < 0;
 }
 
 /* Sets length, or leaves file->text NULL if there is no file and none is needed. */

@@ -721,6 +721,12 @@ static void one(void)
 	CHILD_EXPECT(config.source[CONFIG_LOG] == CONFIG_FROM_FILE_DEFAULT);
 }
 
+static void no_descriptor(void)
+{
+	open_errnum = EMFILE;
+	load_system_file();
+}
+
 static void forbidden(void)
 {
 	write_file("[default]\nlog = off\n");
@@ -729,7 +735,7 @@ static void forbidden(void)
 	open_errnum = EACCES;
 	CHILD_EXPECT(config_load(&config, &error) == -EACCES);
 	CHILD_EXPECT(strcmp(error.text, "cannot open the configuration file /etc/netring.conf: Permission denied") == 0);
-	/* Where there is none, it does not matter that opening it is forbidden. */
+	/* Where there is none, it does not matter that it cannot be opened. */
 	system_file = NULL;
 	load_system_file();
 }
@@ -739,6 +745,7 @@ START_TEST(test_system_file)
 	in_a_child(none);
 	in_a_child(one);
 	in_a_child(forbidden);
+	in_a_child(no_descriptor);
 }
 END_TEST
 
