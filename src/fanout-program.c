@@ -21,9 +21,7 @@
 #include "bpf-run.h"
 #include "fanout-builtin.h"
 #include "libbpf.h"
-
-/* The verifier says it all on the last lines; a log that does not fit is an error of its own, and memory that is not written to costs nothing. */
-#define VERIFIER_LOG_SIZE (4 << 20)
+#include "verifier-log.h"
 
 void fanout_program_init(struct fanout_program *program)
 {
@@ -195,26 +193,6 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 	return 0;
 }
 
-/* The last line of the verifier's log that says something about the program; NULL if there is none. Cuts the log. */
-static const char *last_words(char *log)
-{
-	char *line;
-
-	for (;;) {
-		size_t length = strlen(log);
-
-		while (length && (log[length - 1] == '\n' || log[length - 1] == ' '))
-			log[--length] = '\0';
-		if (!length)
-			return NULL;
-		line = strrchr(log, '\n');
-		line = line ? line + 1 : log;
-		if (strncmp(line, "processed ", 10) != 0 && strncmp(line, "--", 2) != 0 && strncmp(line, "verification time", 17) != 0)
-			return line;
-		*line = '\0';
-	}
-}
-
 /* The one that is called fanout, or in a section socket/fanout, else the first. */
 static struct bpf_program *choose(const struct object_file *file)
 {
@@ -262,7 +240,7 @@ static int load_object(const struct object_file *file, int *fd, struct netring_e
 		return ret;
 	ret = bpf->bpf_object__load(file->object);
 	if (ret < 0) {
-		words = last_words(file->log);
+		words = verifier_log_last_words(file->log);
 		if (words)
 			/* It says EACCES of a bad program: that is not what a program takes for a missing privilege. */
 			return error_set(error, EINVAL, "fanout program %s: the verifier refused %s: %.300s", file->path,
