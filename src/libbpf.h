@@ -10,19 +10,27 @@
 
 /* Those that are used. */
 #define LIBBPF_FUNCTIONS(X) \
+	X(bpf_link_create) \
+	X(bpf_link_update) \
+	X(bpf_map_create) \
+	X(bpf_map_update_elem) \
 	X(bpf_obj_get) \
 	X(bpf_obj_get_info_by_fd) \
 	X(bpf_object__close) \
 	X(bpf_object__load) \
 	X(bpf_object__next_program) \
 	X(bpf_object__open_file) \
+	X(bpf_prog_get_fd_by_id) \
+	X(bpf_prog_load) \
 	X(bpf_program__fd) \
 	X(bpf_program__name) \
 	X(bpf_program__section_name) \
 	X(bpf_program__set_autoload) \
 	X(bpf_program__set_type) \
 	X(bpf_program__type) \
+	X(bpf_xdp_query) \
 	X(libbpf_bpf_prog_type_str) \
+	X(libbpf_probe_bpf_helper) \
 	X(libbpf_set_print) \
 	X(libbpf_version_string)
 

@@ -16,6 +16,7 @@
 
 #include <linux/filter.h>
 #include <net/if.h>
+#include <stdint.h>
 
 #include "log.h"
 #include "netring.h"
@@ -26,15 +27,17 @@ struct xdp_program_options {
 	enum netring_xdp_mode mode;
 	bool steal;			/* also where the host needs the interface */
 	bool strict;			/* what falls back is an error */
-	bool fragments;			/* packets may be longer than a page (BPF_F_XDP_HAS_FRAGS) */
+	bool fragments;			/* packets may be longer than a page (BPF_F_XDP_HAS_FRAGS, Linux 5.18; without it there, see below) */
 	unsigned queues;		/* of the interface: the map has so many places */
 	const struct log *log;		/* must outlive the program */
 };
 
 struct xdp_switch;			/* what the running program looks at, in memory shared with it */
 
+struct libbpf;
+
 struct xdp_program {
-	struct xdp_program_options options;
+	struct xdp_program_options options;	/* interface points into this struct: do not copy it */
 	char interface[IFNAMSIZ];
 	int sockets_fd;			/* XSKMAP: receive queue to socket */
 	int switch_fd;			/* the mapping's map */
@@ -43,15 +46,23 @@ struct xdp_program {
 	int link_fd;
 	bool native;			/* as attached */
 	bool judges;			/* the filter in force runs in XDP; false: every packet is redirected, and user space judges */
+	bool tai;			/* time stamps are CLOCK_TAI's; false, before Linux 6.1: tai_ns of each packet is CLOCK_MONOTONIC's */
+	bool fragments;			/* it takes packets that are longer than a page */
+	const struct libbpf *bpf;
+	uint16_t hardware_type;		/* of the interface: ARPHRD_* */
+	bool has_address;
+	uint8_t address[6];
+	int status_fd;			/* a status in /proc, not read yet: whether there is a seccomp filter */
 };
 
 /* The closed state. */
 void xdp_program_init(struct xdp_program *program);
 
 /*
- * With the filter of length instructions (0: all packets), in force from the first packet. -EBUSY: an address, a default route, a bridge or the
- * user's own connection needs the interface, or another XDP program is on it, with its name and id; -EPERM: a capability is missing, and which;
- * -EOPNOTSUPP: kernel or driver; -EINVAL: not a valid filter; -ENOMEM. On failure the program is closed.
+ * With the filter of length instructions (0: all packets), in force from the first packet; whether it runs in XDP, judges tells. -EBUSY: an address, a
+ * default route, a bridge or the user's own connection needs the interface, or another XDP program is on it, with its name and id; -EPERM: a capability
+ * is missing, and which, or a seccomp filter is in force; -EOPNOTSUPP: kernel, driver or interface cannot, or the filter cannot and strict; -ENODEV;
+ * -ENOSYS: no libbpf; -EINVAL: not a valid filter; -ENOMEM. On failure the program is closed.
  */
 int xdp_program_open(struct xdp_program *program, const struct xdp_program_options *options, const struct sock_filter *filter, unsigned length,
 		     struct netring_error *error);
@@ -59,13 +70,16 @@ int xdp_program_open(struct xdp_program *program, const struct xdp_program_optio
 /* fd: an AF_XDP socket, bound to that queue. Not owned. */
 int xdp_program_add(struct xdp_program *program, unsigned queue, int fd, struct netring_error *error);
 
-/* -EOPNOTSUPP: the driver cannot, in the mode that was asked for (text: why); -EBUSY: somebody was faster. */
+/*
+ * -EOPNOTSUPP: the driver cannot, in the mode that was asked for (text: why), or in its native one if strict; -EBUSY: somebody was faster. A program of
+ * netring's that is still there is given a second to go away, here and in xdp_program_open.
+ */
 int xdp_program_attach(struct xdp_program *program, struct netring_error *error);
 
 /*
  * Replaces the filter (length 0: all packets). When it returns, no packet is judged by the old one any more but those that are in rings already or on
- * their way there. 0: it runs in XDP; 1: user space is to judge, because it cannot be translated (logged, an error if strict). -EINVAL. On failure
- * the old one is in force. Needs no privilege: without one the new filter is interpreted.
+ * their way there. 0: it runs in XDP; 1: user space is to judge, because it cannot be translated, the verifier refuses it, or the process may not load
+ * programs any more (no privilege, or a seccomp filter); logged, and -EOPNOTSUPP if strict. -EINVAL. On failure the old one is in force.
  */
 int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error);
 

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The instructions of an interface's XDP program. R6 is its context, R7 and R8 are the packet's begin and end, as the filter wants them. */
+#include "xdp-code.h"
+
+#include <stddef.h>
+
+#include "xdp-filter.h"
+#include "xdp-frame.h"
+
+/* On the stack, behind what is the filter's. */
+#define STACK_TAI (-264)
+#define STACK_VERDICT (-272)
+#define STACK_QUEUE (-276)
+
+/* In front of the packet: where its metadata begins. */
+#define METADATA(member) ((int)offsetof(struct xdp_frame, member) - (int)offsetof(struct xdp_frame, tai_ns))
+
+_Static_assert(sizeof(struct xdp_frame) - offsetof(struct xdp_frame, tai_ns) == XDP_FRAME_METADATA, "the program's part is the last one");
+
+/* More than any packet has, and what the verifier accepts as a distance. */
+#define LENGTH_MASK 0xfffff
+
+struct labels {
+	unsigned pass;	   /* to the host */
+	unsigned verdict;  /* R0: what the filter says */
+	unsigned unjudged; /* to user space, which judges */
+	unsigned beyond;   /* the filter wants what XDP cannot show it */
+};
+
+static struct bpf_insn load_context(unsigned to, size_t offset)
+{
+	return ebpf_load(BPF_W, to, BPF_REG_6, (int)offset);
+}
+
+/* Address of the switch's value; two instructions. */
+static void emit_switch(struct ebpf_code *code, unsigned to, int fd)
+{
+	ebpf_emit(code, EBPF_MAKE(BPF_LD | BPF_IMM | BPF_DW, to, BPF_PSEUDO_MAP_VALUE, 0, fd));
+	ebpf_emit(code, EBPF_MAKE(0, 0, 0, 0, 0));
+}
+
+/* A queue without a socket is none of ours: neither its time is taken, nor is it filtered. */
+static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	ebpf_emit(code, ebpf_mov(BPF_REG_6, BPF_REG_1));
+	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, rx_queue_index)));
+	ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_10, STACK_QUEUE, BPF_REG_2));
+	ebpf_emit(code, ebpf_mov(BPF_REG_2, BPF_REG_10));
+	ebpf_emit(code, ebpf_alu_imm(BPF_ADD, BPF_REG_2, STACK_QUEUE));
+	ebpf_emit_map(code, BPF_REG_1, options->sockets_fd);
+	ebpf_emit(code, ebpf_call(BPF_FUNC_map_lookup_elem));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JEQ, 0), labels->pass);
+	ebpf_emit(code, ebpf_call(options->tai ? BPF_FUNC_ktime_get_tai_ns : BPF_FUNC_ktime_get_ns));
+	ebpf_emit(code, ebpf_store(BPF_DW, BPF_REG_10, STACK_TAI, BPF_REG_0));
+	ebpf_emit(code, load_context(BPF_REG_7, offsetof(struct xdp_md, data)));
+	ebpf_emit(code, load_context(BPF_REG_8, offsetof(struct xdp_md, data_end)));
+}
+
+static int emit_filter(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels, struct netring_error *error)
+{
+	struct xdp_filter_context context = { .ifindex = (uint32_t)options->ifindex,
+					      .hardware_type = options->hardware_type,
+					      .has_address = options->has_address,
+					      .fragments = options->fragments,
+					      .beyond_label = options->fragments ? labels->beyond : XDP_FILTER_REJECT };
+
+	for (size_t i = 0; i < sizeof(context.address); i++)
+		context.address[i] = options->address[i];
+	emit_switch(code, BPF_REG_1, options->switch_fd);
+	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_1, offsetof(struct xdp_switch, in_force)));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, XDP_IN_FORCE_COMPILED), labels->unjudged);
+	if (!options->judges) {
+		ebpf_jump(code, ebpf_always(), labels->unjudged);
+		return 0;
+	}
+	if (options->length)
+		return xdp_filter_translate(code, options->filter, options->length, &context, labels->verdict, error);
+	ebpf_emit(code, ebpf_mov32_imm(BPF_REG_0, UINT32_MAX));
+	ebpf_jump(code, ebpf_always(), labels->verdict);
+	return 0;
+}
+
+/* What is not in a packet of one piece rejects it, as it would in user space. */
+static void emit_beyond(struct ebpf_code *code, const struct labels *labels)
+{
+	ebpf_place(code, labels->beyond);
+	ebpf_emit(code, ebpf_mov(BPF_REG_1, BPF_REG_6));
+	ebpf_emit(code, ebpf_call(BPF_FUNC_xdp_get_buff_len));
+	ebpf_emit(code, ebpf_alu_imm(BPF_AND, BPF_REG_0, LENGTH_MASK));
+	ebpf_emit(code, ebpf_mov(BPF_REG_1, BPF_REG_7));
+	ebpf_emit(code, ebpf_alu(BPF_ADD, BPF_REG_1, BPF_REG_0));
+	ebpf_jump(code, ebpf_if(BPF_REG_1, BPF_JGT, BPF_REG_8), labels->unjudged);
+	ebpf_jump(code, ebpf_always(), labels->pass);
+}
+
+/* From here on R0 to R5 are free, and R7 and R8 too. */
+static void emit_metadata(struct ebpf_code *code, unsigned without)
+{
+	ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_10, STACK_VERDICT, BPF_REG_0));
+	ebpf_emit(code, ebpf_mov(BPF_REG_1, BPF_REG_6));
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_2, -XDP_FRAME_METADATA));
+	ebpf_emit(code, ebpf_call(BPF_FUNC_xdp_adjust_meta));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JNE, 0), without);
+	ebpf_emit(code, load_context(BPF_REG_1, offsetof(struct xdp_md, data_meta)));
+	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, data)));
+	ebpf_emit(code, ebpf_mov(BPF_REG_3, BPF_REG_1));
+	ebpf_emit(code, ebpf_alu_imm(BPF_ADD, BPF_REG_3, XDP_FRAME_METADATA));
+	ebpf_jump(code, ebpf_if(BPF_REG_3, BPF_JGT, BPF_REG_2), without);
+	ebpf_emit(code, ebpf_load(BPF_DW, BPF_REG_3, BPF_REG_10, STACK_TAI));
+	ebpf_emit(code, ebpf_store(BPF_DW, BPF_REG_1, METADATA(tai_ns), BPF_REG_3));
+	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_3, BPF_REG_10, STACK_VERDICT));
+	ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_1, METADATA(verdict), BPF_REG_3));
+	ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_1, METADATA(mark), XDP_FRAME_MARK));
+}
+
+static void emit_end(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	unsigned redirect = ebpf_label(code), without = ebpf_label(code);
+
+	if (ebpf_is_target(code, labels->verdict)) {
+		ebpf_place(code, labels->verdict);
+		ebpf_jump(code, ebpf_if32_imm(BPF_REG_0, BPF_JNE, 0), redirect);
+	}
+	ebpf_place(code, labels->pass);
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, XDP_PASS));
+	ebpf_emit(code, ebpf_exit());
+
+	ebpf_place(code, labels->unjudged);
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, 0));
+	ebpf_place(code, redirect);
+	emit_metadata(code, without);
+	ebpf_place(code, without);
+	ebpf_emit_map(code, BPF_REG_1, options->sockets_fd);
+	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, rx_queue_index)));
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_3, XDP_PASS));
+	ebpf_emit(code, ebpf_call(BPF_FUNC_redirect_map));
+	ebpf_emit(code, ebpf_exit());
+}
+
+int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options, struct netring_error *error)
+{
+	const struct labels labels = { ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code) };
+	int ret;
+
+	emit_begin(code, options, &labels);
+	ret = emit_filter(code, options, &labels, error);
+	if (ret < 0)
+		return ret;
+	if (ebpf_is_target(code, labels.beyond))
+		emit_beyond(code, &labels);
+	emit_end(code, options, &labels);
+	return ebpf_finish(code, error);
+}

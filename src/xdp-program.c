@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The XDP program of one interface. Owns the maps, the program in force, its link and the mapping of the switch; no lock, one thread at a time.
+ *
+ * A new filter is compiled into a new program, which takes the old one's place at the link. Where that cannot be, the switch makes the program that runs
+ * give every packet to user space. A packet in the kernel runs one program from begin to end, and looks at the switch once.
+ */
+#include "xdp-program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/membarrier.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bpf-run.h"
+#include "libbpf.h"
+#include "verifier-log.h"
+#include "xdp-attach.h"
+#include "xdp-code.h"
+#include "xdp-guard.h"
+
+#define LICENSE "Dual BSD/GPL"
+
+/* No packet is on its way through a program for so long. */
+#define SETTLE_MS 20
+
+void xdp_program_init(struct xdp_program *program)
+{
+	memset(program, 0, sizeof(*program));
+	program->sockets_fd = program->switch_fd = program->program_fd = program->link_fd = program->status_fd = -1;
+}
+
+static void close_descriptor(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The link first: no packet is in the program when its maps go. */
+void xdp_program_close(struct xdp_program *program)
+{
+	close_descriptor(&program->link_fd);
+	close_descriptor(&program->program_fd);
+	if (program->control)
+		munmap(program->control, sizeof(*program->control));
+	close_descriptor(&program->switch_fd);
+	close_descriptor(&program->sockets_fd);
+	close_descriptor(&program->status_fd);
+	xdp_program_init(program);
+}
+
+/* Seccomp */
+
+static int open_status(void)
+{
+	return open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Whether a seccomp filter may kill the process for bpf(). Of the thread that has opened the program, and asked by read and close alone, as it may be in a
+ * sandbox by now; the next look needs a new descriptor, to be had where there is no filter. (sandbox.h takes every other thread for sandboxed: a program
+ * in Go sets its filter in any.)
+ */
+static bool is_sandboxed(struct xdp_program *program)
+{
+	static const char field[] = "\nSeccomp:\t";
+	char text[4096];
+	const char *line = NULL;
+	ssize_t size;
+
+	if (program->status_fd < 0)
+		return true;
+	size = read(program->status_fd, text, sizeof(text) - 1);
+	close_descriptor(&program->status_fd);
+	if (size > 0) {
+		text[size] = '\0';
+		line = strstr(text, field);
+	}
+	if (!line || line[strlen(field)] != '0')
+		return true;
+	program->status_fd = open_status();
+	return false;
+}
+
+/* What is in the way */
+
+static bool has_capability(const struct __user_cap_data_struct *data, unsigned capability)
+{
+	return data[capability / 32].effective & UINT32_C(1) << capability % 32;
+}
+
+static int check_capabilities(const char *interface, struct netring_error *error)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	bool bpf, network;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_errno(error, errno, "capget");
+	bpf = has_capability(data, CAP_SYS_ADMIN) || has_capability(data, CAP_BPF);
+	network = has_capability(data, CAP_SYS_ADMIN) || has_capability(data, CAP_NET_ADMIN);
+	if (bpf && network)
+		return 0;
+	return error_set(error, EPERM, "%s: an XDP program needs %s, which the process does not have", interface,
+			 bpf	   ? "CAP_NET_ADMIN"
+			 : network ? "CAP_BPF"
+				   : "CAP_BPF and CAP_NET_ADMIN");
+}
+
+/* Takes its link-layer address, too. */
+static int check_interface(struct xdp_program *program, struct netring_error *error)
+{
+	const struct xdp_program_options *options = &program->options;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), flags = -1;
+	struct ifreq request = { 0 };
+
+	if (fd < 0)
+		return error_errno(error, errno, "socket");
+	memcpy(request.ifr_name, options->interface, strnlen(options->interface, sizeof(request.ifr_name) - 1));
+	if (ioctl(fd, SIOCGIFFLAGS, &request) == 0)
+		flags = (unsigned short)request.ifr_flags;
+	if (ioctl(fd, SIOCGIFHWADDR, &request) == 0) {
+		program->hardware_type = request.ifr_hwaddr.sa_family;
+		program->has_address = program->hardware_type == ARPHRD_ETHER || program->hardware_type == ARPHRD_LOOPBACK;
+		memcpy(program->address, request.ifr_hwaddr.sa_data, sizeof(program->address));
+	}
+	close(fd);
+	if (flags < 0)
+		return error_set(error, ENODEV, "%s: there is no such interface", options->interface);
+	if (flags & IFF_LOOPBACK)
+		return error_set(error, EOPNOTSUPP, "%s: a loopback interface is the host's own, and AF_XDP would take packets from it",
+				 options->interface);
+	return 0;
+}
+
+static int check_guard(const struct xdp_program_options *options, struct netring_error *error)
+{
+	char text[XDP_GUARD_TEXT];
+	int ret;
+
+	if (!options->steal)
+		return xdp_guard_check(options->interface, options->ifindex, error);
+	ret = xdp_guard_find(options->ifindex, text, NULL);
+	if (ret > 0)
+		log_write(options->log, LOG_WARN, "%s %s: as NETRING_XDP_STEAL says, the host does not get the packets that are captured there",
+			  options->interface, text);
+	return 0;
+}
+
+static int check_options(const struct xdp_program_options *options, struct netring_error *error)
+{
+	if (options->ifindex <= 0 || !options->interface || strcmp(options->interface, "any") == 0)
+		return error_set(error, EOPNOTSUPP, "XDP is at one interface: all of them at once (\"any\") cannot be captured by AF_XDP");
+	if (options->mode == NETRING_XDP_OFFLOAD)
+		return error_set(error, EOPNOTSUPP,
+				 "%s: a program that runs on the card has no way to AF_XDP sockets; NETRING_XDP_MODE=native is the fastest there is",
+				 options->interface);
+	return 0;
+}
+
+/* Maps */
+
+static int explain_map(const struct xdp_program *program, int ret, const char *what, struct netring_error *error)
+{
+	const char *interface = program->interface;
+	struct rlimit limit = { 0, 0 };
+
+	if (ret == -EPERM && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		return error_set(error, EPERM,
+				 "%s: %s refused: RLIMIT_MEMLOCK, %llu KiB, is too small (before Linux 5.11 maps count), or the process is in a user "
+				 "namespace",
+				 interface, what, (unsigned long long)limit.rlim_cur / 1024);
+	if (ret == -EINVAL || ret == -ENOSYS)
+		return error_set(error, EOPNOTSUPP, "%s: the kernel has no %s", interface, what);
+	return error_errno(error, -ret, "%s: %s", interface, what);
+}
+
+static int make_maps(struct xdp_program *program, struct netring_error *error)
+{
+	const struct bpf_map_create_opts mappable = { .sz = sizeof(mappable), .map_flags = BPF_F_MMAPABLE };
+	void *control;
+	int fd;
+
+	fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_XSKMAP, "netring_sockets", sizeof(uint32_t), sizeof(uint32_t), program->options.queues, NULL);
+	if (fd < 0)
+		return explain_map(program, fd, "map of AF_XDP sockets (CONFIG_XDP_SOCKETS)", error);
+	program->sockets_fd = fd;
+	fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY, "netring_switch", sizeof(uint32_t), sizeof(struct xdp_switch), 1, &mappable);
+	if (fd < 0)
+		return explain_map(program, fd, "map that is shared with the program (Linux 5.5)", error);
+	program->switch_fd = fd;
+	control = mmap(NULL, sizeof(struct xdp_switch), PROT_READ | PROT_WRITE, MAP_SHARED, program->switch_fd, 0);
+	if (control == MAP_FAILED)
+		return error_errno(error, errno, "%s: mmap of the map that is shared with the program", program->interface);
+	program->control = control;
+	return 0;
+}
+
+/* Programs */
+
+static int explain_load(const struct xdp_program *program, int ret, char *log, struct netring_error *error)
+{
+	const char *words = verifier_log_last_words(log);
+
+	if (ret == -EPERM || !words)
+		return error_errno(error, -ret, "%s: loading the XDP program", program->interface);
+	/* It says EACCES of a bad program: that is not what a program takes for a missing privilege. */
+	return error_set(error, EOPNOTSUPP, "%s: the kernel's verifier refused the XDP program: %.300s", program->interface, words);
+}
+
+static int load_code(const struct xdp_program *program, const struct ebpf_code *code, int *fd, struct netring_error *error)
+{
+	struct bpf_prog_load_opts options = { .sz = sizeof(options), .expected_attach_type = BPF_XDP, .log_size = VERIFIER_LOG_SIZE };
+	int ret;
+
+	options.log_buf = malloc(options.log_size);
+	if (!options.log_buf)
+		return error_errno(error, ENOMEM, "%s: the verifier's log", program->interface);
+	options.log_buf[0] = '\0';
+	options.prog_flags = program->fragments ? BPF_F_XDP_HAS_FRAGS : 0;
+	ret = program->bpf->bpf_prog_load(BPF_PROG_TYPE_XDP, XDP_ATTACH_NAME, LICENSE, code->insn, code->count, &options);
+	if (ret < 0)
+		ret = explain_load(program, ret, options.log_buf, error);
+	else
+		*fd = ret;
+	free(options.log_buf);
+	return ret < 0 ? ret : 0;
+}
+
+/* A program with that filter; judges false: one that gives all to user space. *fd is the caller's. */
+static int load(const struct xdp_program *program, bool judges, const struct sock_filter *filter, unsigned length, int *fd,
+		struct netring_error *error)
+{
+	struct xdp_code_options options = { .ifindex = program->options.ifindex,
+					    .sockets_fd = program->sockets_fd,
+					    .switch_fd = program->switch_fd,
+					    .hardware_type = program->hardware_type,
+					    .has_address = program->has_address,
+					    .tai = program->tai,
+					    .fragments = program->fragments,
+					    .judges = judges,
+					    .filter = filter,
+					    .length = length };
+	struct ebpf_code code;
+	int ret;
+
+	memcpy(options.address, program->address, sizeof(options.address));
+	ebpf_code_init(&code);
+	ret = xdp_code_make(&code, &options, error);
+	if (ret == 0)
+		ret = load_code(program, &code, fd, error);
+	ebpf_code_free(&code);
+	return ret;
+}
+
+/* Filters */
+
+static void put_in_force(struct xdp_program *program, enum xdp_in_force what)
+{
+	/* Release: packets are not judged by the filter before, from here on. The program loads it once for each packet. */
+	__atomic_store_n(&program->control->in_force, what, __ATOMIC_RELEASE);
+}
+
+/* Until no packet is in a program that began before. A kernel with tickless CPUs has no such barrier for processes. */
+static void settle(void)
+{
+	const struct timespec pause = { 0, SETTLE_MS * 1000000 };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		nanosleep(&pause, NULL);
+}
+
+/* From another state than compiled, the programs before this one must be through, as the switch would bring their filters back. */
+static int compile(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	int fd = -1, ret = load(program, true, filter, length, &fd, error);
+
+	if (ret < 0)
+		return ret;
+	if (program->link_fd >= 0) {
+		ret = program->bpf->bpf_link_update(program->link_fd, fd, NULL);
+		if (ret < 0 && ret != -ENOLINK) { /* the interface is gone: no packet will be judged any more */
+			close(fd);
+			return error_errno(error, -ret, "%s: replacing the XDP program", program->interface);
+		}
+	}
+	close(program->program_fd);
+	program->program_fd = fd;
+	if (program->control->in_force != XDP_IN_FORCE_COMPILED) {
+		settle();
+		put_in_force(program, XDP_IN_FORCE_COMPILED);
+	}
+	return 0;
+}
+
+/* What there is to say when user space is to judge; -EOPNOTSUPP if that is an error. */
+static int give_up(const struct xdp_program *program, const struct netring_error *why, struct netring_error *error)
+{
+	if (program->options.strict)
+		return error_set(error, EOPNOTSUPP, "%s: the filter cannot run in XDP, and the settings allow no fallback: %.400s",
+				 program->interface, why->text);
+	log_write(program->options.log, LOG_WARN,
+		  "%s: the filter runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says (%s)",
+		  program->interface, why->text);
+	return 0;
+}
+
+int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	struct netring_error why = { "" };
+	int ret;
+
+	if (length && !bpf_is_valid(filter, length))
+		return error_set(error, EINVAL, "%s: not a valid filter", program->interface);
+	if (is_sandboxed(program))
+		ret = error_set(&why, EPERM, "a seccomp filter may forbid bpf()");
+	else
+		ret = compile(program, filter, length, &why);
+	if (ret == 0) {
+		program->judges = true;
+		return 0;
+	}
+	ret = give_up(program, &why, error);
+	if (ret < 0)
+		return ret;
+	put_in_force(program, XDP_IN_FORCE_ALL);
+	program->judges = false;
+	return 1;
+}
+
+/* Opening */
+
+static int load_first(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	struct netring_error why = { "" };
+	int ret;
+
+	if (length && !bpf_is_valid(filter, length))
+		return error_set(error, EINVAL, "%s: not a valid filter", program->interface);
+	program->judges = true;
+	ret = load(program, true, filter, length, &program->program_fd, &why);
+	if (ret != -EOPNOTSUPP) {
+		if (ret < 0)
+			error_set(error, -ret, "%s", why.text);
+		return ret;
+	}
+	ret = load(program, false, NULL, 0, &program->program_fd, error);
+	if (ret < 0)
+		return ret;
+	program->judges = false;
+	return give_up(program, &why, error);
+}
+
+static bool has_helper(const struct xdp_program *program, enum bpf_func_id helper)
+{
+	return program->bpf->libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, helper, NULL) == 1;
+}
+
+static int check(struct xdp_program *program, struct netring_error *error)
+{
+	const struct xdp_program_options *options = &program->options;
+	int ret = check_options(options, error);
+
+	if (ret == 0)
+		ret = check_interface(program, error);
+	if (ret < 0)
+		return ret;
+	program->status_fd = open_status();
+	if (is_sandboxed(program))
+		return error_set(error, EPERM, "%s: a seccomp filter is in force, which may forbid bpf()", options->interface);
+	ret = check_capabilities(options->interface, error);
+	return ret < 0 ? ret : check_guard(options, error);
+}
+
+static int make(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	int ret = libbpf_load(&program->bpf, error);
+
+	if (ret == 0)
+		ret = xdp_attach_check(program->bpf, &program->options, error);
+	if (ret == 0)
+		ret = make_maps(program, error);
+	if (ret < 0)
+		return ret;
+	program->tai = has_helper(program, BPF_FUNC_ktime_get_tai_ns);
+	program->fragments = program->options.fragments && has_helper(program, BPF_FUNC_xdp_get_buff_len);
+	return load_first(program, filter, length, error);
+}
+
+int xdp_program_open(struct xdp_program *program, const struct xdp_program_options *options, const struct sock_filter *filter, unsigned length,
+		     struct netring_error *error)
+{
+	int ret;
+
+	xdp_program_init(program);
+	program->options = *options;
+	if (options->interface) {
+		memcpy(program->interface, options->interface, strnlen(options->interface, sizeof(program->interface) - 1));
+		program->options.interface = program->interface;
+	}
+	ret = check(program, error);
+	if (ret == 0)
+		ret = make(program, filter, length, error);
+	if (ret < 0)
+		xdp_program_close(program);
+	return ret;
+}
+
+int xdp_program_add(struct xdp_program *program, unsigned queue, int fd, struct netring_error *error)
+{
+	const uint32_t key = queue, socket = (uint32_t)fd;
+	int ret;
+
+	if (queue >= program->options.queues)
+		return error_set(error, EINVAL, "%s: there is no receive queue %u: it has %u", program->interface, queue, program->options.queues);
+	ret = program->bpf->bpf_map_update_elem(program->sockets_fd, &key, &socket, BPF_ANY);
+	if (ret < 0)
+		return error_errno(error, -ret, "%s: the AF_XDP socket of queue %u", program->interface, queue);
+	return 0;
+}
+
+int xdp_program_attach(struct xdp_program *program, struct netring_error *error)
+{
+	return xdp_attach(program->bpf, &program->options, program->program_fd, &program->link_fd, &program->native, error);
+}
