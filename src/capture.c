@@ -288,6 +288,7 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 		capture_close(made);
 		return ret;
 	}
+	capture_stats_open(made, log);
 	*capture = made;
 	return 0;
 }
@@ -296,6 +297,7 @@ void capture_close(struct netring *capture)
 {
 	if (!capture)
 		return;
+	capture_stats_close(capture);
 	merge_close(&capture->merge);
 	if (capture->epoll_fd >= 0)
 		close(capture->epoll_fd);

@@ -3,6 +3,7 @@
 #ifndef NETRING_CAPTURE_H
 #define NETRING_CAPTURE_H
 
+#include "capture-stats.h"
 #include "fanout.h"
 #include "merge.h"
 #include "packet-wait.h"
@@ -23,6 +24,7 @@ struct netring {
 	unsigned fanouts;	/* one for each interface, or none */
 	struct fanout *fanout;
 	struct merge merge;	/* several rings */
+	struct capture_stats stats;	/* what others may see of it */
 	struct packet_ring ring[];
 };
 

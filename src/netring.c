@@ -77,6 +77,7 @@ static void give_back_single(struct netring *capture, struct netring_burst *burs
 	burst->count = capture->out;
 	capture->out = 0;
 	packet_ring_give_back(&capture->ring[0], burst, used < burst->count ? used : burst->count);
+	capture_stats_moved(capture, &capture->stats, false);
 }
 
 int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error)
@@ -99,6 +100,7 @@ void capture_return(struct netring *capture, const struct block_cursor *cursor)
 	packet_ring_count_delivered(ring, ring->cursor.left - cursor->left);
 	ring->cursor = *cursor;
 	packet_ring_leave_if_empty(ring);
+	capture_stats_moved(capture, &capture->stats, cursor->left == 0);
 }
 
 void capture_return_at(struct netring *capture, const uint8_t *frame)
@@ -181,12 +183,21 @@ int capture_take(struct netring *capture, struct netring_burst *burst, unsigned 
 	return capture_is_merged(capture) ? take_merged(capture, burst, max, error) : take_single(capture, burst, max, error);
 }
 
+/* When there is nothing to take: is there nothing, or nothing in order? */
+static enum stats_state state_of(const struct netring *capture)
+{
+	return merge_is_waiting(&capture->merge) ? STATS_READING : STATS_EMPTY;
+}
+
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
 	/* Once round the ring at most: packets may come in as fast as the filter takes them out. */
 	for (uint32_t cells = capture->ring[0].cells; cells != 0; cells--) {
 		int ret = capture_take(capture, burst, max, error);
 
+		/* A program that sleeps by itself sleeps now. */
+		if (ret == 0 && max != 0 && capture->stats.moved != 0)
+			capture_stats_update(capture, state_of(capture));
 		if (ret != -EAGAIN)
 			return ret;
 	}
@@ -195,10 +206,12 @@ int netring_take(struct netring *capture, struct netring_burst *burst, unsigned 
 
 void netring_give_back(struct netring *capture, struct netring_burst *burst, unsigned used)
 {
-	if (capture_is_merged(capture))
+	if (capture_is_merged(capture)) {
 		merge_give_back(&capture->merge, used);
-	else
+		capture_stats_moved(capture, &capture->stats, false);
+	} else {
 		give_back_single(capture, burst, used);
+	}
 }
 
 /* The rings that have nothing in hand. Of the others the sockets are readable for what is in hand. */
@@ -238,10 +251,16 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 {
 	struct packet_ring *rings[CAPTURE_RINGS_MAX];
 	unsigned count = rings_to_wait_for(capture, rings);
+	int ret;
 
+	capture_stats_update(capture, state_of(capture));
 	if (merge_is_waiting(&capture->merge))
-		return wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
-	return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+		ret = wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
+	else
+		ret = packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+	if (ret == WAIT_READY)
+		capture_stats_resume(capture);
+	return ret;
 }
 
 static const struct packet_ring *ring_that_is_down(const struct netring *capture)

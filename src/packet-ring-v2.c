@@ -40,6 +40,8 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 		position = position + 1 == ring->cells ? 0 : position + 1;
 	}
 	ring->taken = n;
+	ring->losing |= burst->losing;
+	burst->losing |= ring->lost;
 	return (int)n;
 }
 
@@ -48,11 +50,14 @@ static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *li
 	const uint8_t *stop = link ? (const uint8_t *)link - FRAME_LINK_OFFSET : NULL;
 	uint32_t taken = ring->taken;
 
+	if (taken != 0)
+		packet_ring_note(ring, false);
 	for (; ring->taken != 0; ring->taken--) {
 		struct tpacket2_hdr *frame = frame_at(ring, ring->position);
 
 		if ((uint8_t *)frame == stop)
 			break;
+		ring->bytes += frame->tp_snaplen;
 		frame_release(frame);
 		packet_ring_step(ring);
 	}
@@ -80,12 +85,17 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 		list->entry[n] = (struct packet_entry){ netring_packet_time_ns(&packet), (uint8_t *)frame };
 	}
 	list->cells += n;
+	ring->losing |= list->losing;
+	list->losing |= ring->lost;
 	return (int)n;
 }
 
 static void release(struct packet_ring *ring, uint32_t cells)
 {
+	if (cells != 0)
+		packet_ring_note(ring, false);
 	for (; cells != 0; cells--) {
+		ring->bytes += frame_at(ring, ring->position)->tp_snaplen;
 		frame_release(frame_at(ring, ring->position));
 		packet_ring_step(ring);
 	}

@@ -12,10 +12,24 @@ static bool is_ours(const struct packet_ring *ring, uint32_t n)
 	return block_is_ours(block_at(ring, n));
 }
 
+/* Without a look at each packet: what is in use, less what is in front of each. */
+static uint64_t bytes_of(const struct tpacket_block_desc *block, uint32_t size)
+{
+	uint32_t first = block->hdr.bh1.offset_to_first_pkt, used = block->hdr.bh1.blk_len;
+	uint64_t count = block->hdr.bh1.num_pkts, in_front;
+
+	if (count == 0 || size < BLOCK_FRAME_MIN || first > size - BLOCK_FRAME_MIN || used > size || used < first)
+		return 0;
+	in_front = count * ((const struct tpacket3_hdr *)((const uint8_t *)block + first))->tp_mac;
+	return used - first > in_front ? used - first - in_front : 0;
+}
+
 static void leave_block(struct packet_ring *ring)
 {
 	struct tpacket_block_desc *block = block_at(ring, ring->position);
 
+	ring->bytes += bytes_of(block, ring->block_size);
+	packet_ring_note(ring, block->hdr.bh1.block_status & TP_STATUS_LOSING);
 	/* The kernel writes it anew when it opens the block, and until then is_filling must not take it for news. */
 	__atomic_store_n(&block->hdr.bh1.num_pkts, 0, __ATOMIC_RELAXED);
 	block_release(block);
@@ -56,7 +70,7 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	if (ret <= 0)
 		return ret;
 	burst->block_sequence = block_at(ring, ring->position)->hdr.bh1.seq_num;
-	burst->losing = block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING;
+	burst->losing = (block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING) || ring->lost;
 	ring->after = ring->cursor;
 	for (n = 0; n < max && (header = block_next(&ring->after)) != NULL; n++)
 		block_view(&burst->packet[n], header);
@@ -105,7 +119,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	/* A corrupted block stays where it is: nothing behind it can be trusted. */
 	list->cells += cursor.left == 0;
 	list->rest = cursor;
-	list->losing = block->hdr.bh1.block_status & TP_STATUS_LOSING;
+	list->losing = (block->hdr.bh1.block_status & TP_STATUS_LOSING) || ring->lost;
 	list->early_stamps = status & TP_STATUS_TS_SOFTWARE;
 	return (int)n;
 }

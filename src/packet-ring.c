@@ -375,17 +375,65 @@ bool packet_ring_is_ready(const struct packet_ring *ring)
 	return ring->cursor.frame != NULL || ring->kind->is_ours(ring, ring->position);
 }
 
+/* Cells become ours in turn, so that the first that is not ends them: it is between `ours` and `end`. */
+uint32_t packet_ring_waiting(const struct packet_ring *ring)
+{
+	uint32_t ours = 0, end = ring->cells;
+
+	while (ours < end) {
+		uint32_t middle = ours + (end - ours) / 2;
+
+		if (ring->kind->is_ours(ring, packet_ring_cell_ahead(ring, middle)))
+			ours = middle + 1;
+		else
+			end = middle;
+	}
+	return ours;
+}
+
+void packet_ring_note(struct packet_ring *ring, bool losing)
+{
+	if (ring->waiting_most < ring->cells && ring->kind->is_ours(ring, packet_ring_cell_ahead(ring, ring->waiting_most)))
+		ring->waiting_most = packet_ring_waiting(ring);
+	/* Full: nothing is filled behind the last packet that would say that others were lost. */
+	if (losing || ring->kind->is_ours(ring, packet_ring_cell_ahead(ring, ring->cells - 1)))
+		ring->losing = true;
+}
+
+/* Reading resets what the kernel has, so every reader adds what it got to the sums: nothing is lost, nothing counted twice. */
+static int fold(struct packet_ring *ring, struct tpacket_stats_v3 *fresh)
+{
+	socklen_t size = ring->kind->version == TPACKET_V3 ? sizeof(*fresh) : sizeof(struct tpacket_stats);
+
+	memset(fresh, 0, sizeof(*fresh));
+	if (getsockopt(ring->fd, SOL_PACKET, PACKET_STATISTICS, fresh, &size) < 0)
+		return -errno;
+	__atomic_fetch_add(&ring->packets, fresh->tp_packets, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ring->drops, fresh->tp_drops, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ring->freezes, fresh->tp_freeze_q_cnt, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void packet_ring_ask_losses(struct packet_ring *ring)
+{
+	struct tpacket_stats_v3 fresh;
+
+	ring->losing = fold(ring, &fresh) < 0;
+	if (!ring->losing && fresh.tp_drops != 0)
+		__atomic_store_n(&ring->lost, true, __ATOMIC_RELAXED);
+}
+
 int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
 {
-	struct tpacket_stats_v3 fresh = { 0 };
-	socklen_t size = ring->kind->version == TPACKET_V3 ? sizeof(fresh) : sizeof(struct tpacket_stats);
+	struct tpacket_stats_v3 fresh;
+	int ret = fold(ring, &fresh);
 
-	/* Reading resets what the kernel has, so every reader adds what it got to the sums: nothing is lost, nothing counted twice. */
-	if (getsockopt(ring->fd, SOL_PACKET, PACKET_STATISTICS, &fresh, &size) < 0)
-		return error_errno(error, errno, "failed to get statistics from socket");
-	stats->packets = __atomic_add_fetch(&ring->packets, fresh.tp_packets, __ATOMIC_RELAXED);
-	stats->drops = __atomic_add_fetch(&ring->drops, fresh.tp_drops, __ATOMIC_RELAXED);
-	stats->freezes = __atomic_add_fetch(&ring->freezes, fresh.tp_freeze_q_cnt, __ATOMIC_RELAXED);
+	if (ret < 0)
+		return error_errno(error, -ret, "failed to get statistics from socket");
+	__atomic_store_n(&ring->lost, false, __ATOMIC_RELAXED);
+	stats->packets = __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
+	stats->drops = __atomic_load_n(&ring->drops, __ATOMIC_RELAXED);
+	stats->freezes = __atomic_load_n(&ring->freezes, __ATOMIC_RELAXED);
 	stats->delivered = __atomic_load_n(&ring->delivered, __ATOMIC_RELAXED);
 	stats->rejected = __atomic_load_n(&ring->rejected, __ATOMIC_RELAXED);
 	stats->disordered = 0;

@@ -49,6 +49,10 @@ struct packet_ring {
 
 	uint64_t packets, drops, freezes;	/* added to atomically: any thread may fold in what the kernel counted */
 	uint64_t delivered, rejected;
+	uint64_t bytes;			/* of the packets in cells that were given back; blocks: up to 7 too many for each */
+	uint32_t waiting_most;		/* cells that have waited for the reader at one time */
+	bool losing;			/* the kernel has dropped packets that it has not been asked for, or may have */
+	bool lost;			/* it has been asked, but not by the program: blocks are still to say so */
 	struct log log;
 };
 
@@ -136,6 +140,15 @@ bool packet_ring_is_ready(const struct packet_ring *ring);
 
 /* As netring_stats; ring sizes included. */
 int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error);
+
+/* Cells that wait to be read, the one that is being read included. */
+uint32_t packet_ring_waiting(const struct packet_ring *ring);
+
+/* To be called when cells that were read are about to be given back; losing: they say so. A look or two at other cells, so not for each packet. */
+void packet_ring_note(struct packet_ring *ring, bool losing);
+
+/* Folds in what the kernel counted, for the reader; one system call. */
+void packet_ring_ask_losses(struct packet_ring *ring);
 
 /* First byte of cell number n, counted from the start of the map. */
 static inline uint8_t *packet_ring_cell(const struct packet_ring *ring, uint32_t n)

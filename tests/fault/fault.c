@@ -98,7 +98,7 @@ WRAP(int, setsockopt, (int fd, int level, int option, const void *value, socklen
 WRAP(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *size), (fd, level, option, value, size), FAULT_GETSOCKOPT, OPTION, -1)
 WRAP(int, getsockname, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size), FAULT_GETSOCKNAME, 0, -1)
 WRAP(void *, mmap, (void *where, size_t length, int protection, int flags, int fd, off_t offset), (where, length, protection, flags, fd, offset),
-     flags & MAP_ANONYMOUS ? FAULT_PAGES : FAULT_MMAP, 0, MAP_FAILED)
+     flags & MAP_ANONYMOUS ? FAULT_PAGES : FAULT_MMAP, (unsigned long)length, MAP_FAILED)
 WRAP(int, eventfd, (unsigned initial, int flags), (initial, flags), FAULT_EVENTFD, 0, -1)
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout), (fds, count, timeout), FAULT_POLL, 0, -1)
 WRAP(ssize_t, read, (int fd, void *buffer, size_t size), (fd, buffer, size), FAULT_READ, 0, -1)

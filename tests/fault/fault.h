@@ -34,7 +34,7 @@ bool fault_disarm(void);
 
 /*
  * Of the call that failed first: setsockopt's and getsockopt's option (level << 16 | name), ioctl's request, fcntl's command,
- * socket's and syscall's first argument, else 0.
+ * socket's and syscall's first argument, mmap's length, else 0.
  */
 unsigned long fault_detail(void);
 

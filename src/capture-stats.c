@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A capture's side of the page of counters: what goes there, and when. */
+#include "capture-stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "capture.h"
+
+#define set(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+
+/* Of the timer interrupt's making: read from memory, without a system call on any clock source. */
+static uint64_t coarse_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void describe_ring(struct stats_ring *page, const struct packet_ring *ring)
+{
+	page->ifindex = ring->ifindex;
+	snprintf(page->interface, sizeof(page->interface), "%s", ring->interface);
+	page->bytes_asked = ring->asked_length;
+	page->bytes_got = ring->map_length;
+	page->cells = ring->cells;
+	page->cell_bytes = ring->cell_size;
+}
+
+void capture_stats_open(struct netring *capture, const struct log *log)
+{
+	const struct packet_ring *first = &capture->ring[0];
+	bool immediate = first->kind == &packet_ring_v2;
+	struct netring_error error = { "" };
+	struct stats_capture *page;
+
+	if (stats_page_open(&capture->stats.page, capture->rings, &error) < 0) {
+		log_write(log, LOG_INFO, "%s: netring stats cannot show this capture: %s", first->interface, error.text);
+		return;
+	}
+	page = capture->stats.page.capture;
+	page->engine = immediate ? STATS_PACKET_V2 : STATS_PACKET_V3;
+	snprintf(page->why, sizeof(page->why), "%s",
+		 immediate ? "immediate mode: a packet is handed over at once" : "the default: packets are handed over in blocks");
+	for (unsigned i = 0; i < capture->rings; i++)
+		describe_ring(stats_page_ring(&capture->stats.page, i), &capture->ring[i]);
+	capture_stats_update(capture, STATS_READING);
+}
+
+void capture_stats_close(struct netring *capture)
+{
+	stats_page_close(&capture->stats.page);
+}
+
+/* What the kernel has not been asked for must have come, if it was delivered. */
+static uint64_t packets_of(uint64_t asked, const struct packet_ring *ring, uint64_t drops)
+{
+	uint64_t seen = ring->delivered + ring->rejected + drops;
+
+	return asked > seen ? asked : seen;
+}
+
+static void write_ring(struct stats_ring *page, struct packet_ring *ring)
+{
+	uint64_t packets, drops;
+
+	if (ring->losing)
+		packet_ring_ask_losses(ring);
+	packets = __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
+	drops = __atomic_load_n(&ring->drops, __ATOMIC_RELAXED);
+	set(page->packets, packets_of(packets, ring, drops));
+	set(page->drops, drops);
+	set(page->freezes, __atomic_load_n(&ring->freezes, __ATOMIC_RELAXED));
+	set(page->delivered, ring->delivered);
+	set(page->rejected, ring->rejected);
+	set(page->bytes, ring->bytes);
+	set(page->waiting, packet_ring_waiting(ring));
+	if (page->waiting > ring->waiting_most)
+		ring->waiting_most = page->waiting;
+	set(page->waiting_most, ring->waiting_most);
+	set(page->losing, (uint32_t)ring->losing);
+}
+
+void capture_stats_update(struct netring *capture, enum stats_state state)
+{
+	struct stats_writer *writer = &capture->stats.page;
+	int errnum = errno;
+
+	if (!stats_page_begin(writer))
+		return;
+	for (unsigned i = 0; i < capture->rings; i++)
+		write_ring(stats_page_ring(writer, i), &capture->ring[i]);
+	set(writer->capture->disordered, __atomic_load_n(&capture->merge.disordered, __ATOMIC_RELAXED));
+	capture->stats.moved = 0;
+	set(writer->capture->updated_ns, coarse_ns());
+	set(writer->capture->state, (uint32_t)state);
+	capture->stats.due_ns = writer->capture->updated_ns + STATS_UPDATE_MS * UINT64_C(1000000);
+	stats_page_end(writer);
+	errno = errnum;
+}
+
+void capture_stats_look(struct netring *capture)
+{
+	if (capture->stats.page.capture && coarse_ns() >= capture->stats.due_ns)
+		capture_stats_update(capture, STATS_READING);
+}
+
+void capture_stats_resume(struct netring *capture)
+{
+	if (stats_page_is_ours(&capture->stats.page))
+		set(capture->stats.page.capture->state, (uint32_t)STATS_READING);
+}

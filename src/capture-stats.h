@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * When a capture's counters go to the page that others read (stats-page.h): never for a packet, but when a block or a burst has been given back and
+ * STATS_UPDATE_MS are over, and whenever the reader has read everything. So the figures of a reader that reads are younger than that; those of one
+ * that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
+ *
+ * The kernel's counters cost a system call, getsockopt, which libpcap makes in pcap_stats and while it reads from an interface that goes down. It is
+ * made here only if there is evidence of loss: a block that says LOSING, or a ring that was full. Without loss what came is what was read.
+ */
+#ifndef NETRING_CAPTURE_STATS_H
+#define NETRING_CAPTURE_STATS_H
+
+#include "stats-page.h"
+
+#define STATS_UPDATE_MS 100
+
+struct log;
+struct netring;
+
+struct capture_stats {
+	struct stats_writer page;
+	unsigned moved;			/* times that packets were given back since the last update */
+	uint64_t due_ns;		/* of the coarse clock */
+};
+
+/* To be called when all rings are open. A capture does without if there can be no page; the log says so at info. */
+void capture_stats_open(struct netring *capture, const struct log *log);
+void capture_stats_close(struct netring *capture);
+
+/* Updates the page now. The reader only. */
+void capture_stats_update(struct netring *capture, enum stats_state state);
+
+/* The same if it is time for it. */
+void capture_stats_look(struct netring *capture);
+
+/* The reader goes on behind a wait: until the next update nobody can tell how far it is. */
+void capture_stats_resume(struct netring *capture);
+
+/* Packets were given back; whole: to the end of a block. */
+static inline void capture_stats_moved(struct netring *capture, struct capture_stats *stats, bool whole)
+{
+	stats->moved++;
+	if (__builtin_expect(whole || stats->moved % 16 == 0, 0))
+		capture_stats_look(capture);
+}
+
+#endif
