@@ -19,6 +19,7 @@ static const struct {
 } commands[] = {
 	{ "run", run_main },
 	{ "env", env_main },
+	{ "stats", stats_main },
 	{ "version", version_main },
 };
 
@@ -30,6 +31,7 @@ static const struct command_text text = {
 	"\n"
 	"  run      start a program so that its captures go through netring\n"
 	"  env      list every NETRING_* variable, its value, and where that came from\n"
+	"  stats    show the captures that run, and where they lose packets\n"
 	"  version  versions of netring and of the libpcap inside it\n"
 	"\n"
 	"netring COMMAND --help tells more; so do netring(1) and netring(7).\n",

@@ -19,6 +19,7 @@ enum {
 /* Each takes its own name as argv[0] and returns an exit status. */
 int run_main(int argc, char **argv);
 int env_main(int argc, char **argv);
+int stats_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 
 /* A subcommand as its messages need it: "netring run", and the text that --help prints. */

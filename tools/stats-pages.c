@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The search: every descriptor of every process whose name is that of a page; and, because a sandboxed process makes none, every piece of shared
+ * anonymous memory that has a page's size and begins like one. After a fork several processes have the same page, so pages are told apart by their
+ * inode, and each capture on a page goes to one of its holders: its maker, or, where a forked child has taken the capture over, a holder that is not
+ * the maker.
+ */
+#include "stats-pages.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINK "/memfd:" STATS_NAME " (deleted)"
+#define ANONYMOUS " /dev/zero (deleted)"
+#define TRIES 200
+#define STALE_S 1.0
+
+/* A page and a process that has it open. */
+struct holder {
+	struct stats_process process;
+	dev_t device;
+	ino_t inode;
+	int fd;	    /* ours: of the page, or of the process's memory */
+	off_t page; /* where in it the page begins */
+};
+
+struct search {
+	struct stats_views *views;
+	struct holder *holder;
+	size_t holders;
+};
+
+static void clean(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if (!isprint((unsigned char)*text))
+			*text = '?';
+}
+
+/* One more element of an array, zeroed. NULL: no memory. */
+static void *grow(void **array, size_t *count, size_t size)
+{
+	char *larger = reallocarray(*array, *count + 1, size);
+
+	if (!larger)
+		return NULL;
+	*array = larger;
+	larger += *count * size;
+	(*count)++;
+	return memset(larger, 0, size);
+}
+
+/* A small file of a process, NUL-terminated; empty if there is none. */
+static void read_text(int folder, const char *name, char *text, size_t size)
+{
+	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, size - 1) : -1;
+
+	text[length > 0 ? length : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The last number of the line is how the process sees itself. */
+static pid_t innermost_pid(const char *status)
+{
+	const char *line = strstr(status, "\nNSpid:"), *end;
+
+	if (!line)
+		return 0;
+	end = line + 1 + strcspn(line + 1, "\n");
+	while (end > line && isdigit((unsigned char)end[-1]))
+		end--;
+	return (pid_t)strtol(end, NULL, 10);
+}
+
+static void describe_process(struct stats_process *process, int folder, pid_t pid)
+{
+	char text[4096];
+	const char *state;
+	struct stat status;
+
+	memset(process, 0, sizeof(*process));
+	process->pid = pid;
+	read_text(folder, "comm", text, sizeof(process->name));
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(process->name, sizeof(process->name), "%.*s", STATS_TEXT - 1, text);
+	clean(process->name, sizeof(process->name));
+	read_text(folder, "status", text, sizeof(text));
+	state = strstr(text, "\nState:\t");
+	process->state = state ? state[strlen("\nState:\t")] : '?';
+	process->own_pid = innermost_pid(text);
+	if (fstatat(folder, "ns/net", &status, 0) == 0)
+		process->namespace = status.st_ino;
+}
+
+static int refuse(struct search *search, const struct stats_process *process, const char *reason)
+{
+	struct stats_refusal *refusal = grow((void **)&search->views->refusal, &search->views->refusals, sizeof(*refusal));
+
+	if (!refusal)
+		return -ENOMEM;
+	refusal->process = *process;
+	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
+	return 0;
+}
+
+/* The size of a sealed file stays what it is, and so does that it is a file in memory. */
+static int open_page(int folder, const char *name, struct stat *status, const char **reason)
+{
+	int fd;
+
+	*reason = "it is no file";
+	if (fstatat(folder, name, status, 0) < 0 || !S_ISREG(status->st_mode))
+		return -1;
+	fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		*reason = strerror(errno);
+		return -1;
+	}
+	if (fstat(fd, status) < 0 || status->st_size != (off_t)STATS_SIZE)
+		*reason = "its size is not that of this version's statistics";
+	else if ((fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW))
+		*reason = "it is not sealed";
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool is_known(const struct search *search, pid_t pid, const struct stat *status)
+{
+	for (size_t i = search->holders; i-- > 0 && search->holder[i].process.pid == pid;)
+		if (search->holder[i].device == status->st_dev && search->holder[i].inode == status->st_ino)
+			return true;
+	return false;
+}
+
+static int add_holder(struct search *search, const struct holder *found)
+{
+	struct holder *holder = grow((void **)&search->holder, &search->holders, sizeof(*holder));
+
+	if (!holder) {
+		close(found->fd);
+		return -ENOMEM;
+	}
+	*holder = *found;
+	return 0;
+}
+
+static int take_descriptor(struct search *search, int process_folder, int folder, const char *name, pid_t pid)
+{
+	struct stat status;
+	struct stats_process process;
+	const char *reason;
+	int fd = open_page(folder, name, &status, &reason);
+
+	if (fd >= 0 && is_known(search, pid, &status)) {
+		close(fd);
+		return 0;
+	}
+	describe_process(&process, process_folder, pid);
+	if (fd < 0)
+		return refuse(search, &process, reason);
+	return add_holder(search, &(struct holder){ .process = process, .device = status.st_dev, .inode = status.st_ino, .fd = fd });
+}
+
+static int take_descriptors(struct search *search, int process, DIR *descriptors, pid_t pid)
+{
+	const struct dirent *entry;
+	char target[sizeof(LINK) + 1];
+	int ret = 0, folder = dirfd(descriptors);
+
+	while (ret == 0 && (entry = readdir(descriptors))) {
+		ssize_t length = readlinkat(folder, entry->d_name, target, sizeof(target));
+
+		if (length == (ssize_t)strlen(LINK) && memcmp(target, LINK, strlen(LINK)) == 0)
+			ret = take_descriptor(search, process, folder, entry->d_name, pid);
+	}
+	return ret;
+}
+
+static bool begins_like_a_page(int memory, off_t page)
+{
+	uint64_t magic;
+
+	return pread(memory, &magic, sizeof(magic), page) == sizeof(magic) && magic == STATS_MAGIC;
+}
+
+/* A line of maps: "FROM-TO rw-s OFFSET MAJOR:MINOR INODE NAME". */
+static bool parse_memory(const char *line, struct stat *status, off_t *page)
+{
+	unsigned long from, to, inode;
+	unsigned major, minor;
+
+	if (sscanf(line, "%lx-%lx rw-s 00000000 %x:%x %lu", &from, &to, &major, &minor, &inode) != 5 || to - from != STATS_SIZE ||
+	    !strstr(line, ANONYMOUS))
+		return false;
+	status->st_dev = makedev(major, minor);
+	status->st_ino = inode;
+	*page = (off_t)from;
+	return true;
+}
+
+static int take_memory(struct search *search, int process_folder, const char *line, pid_t pid)
+{
+	struct holder holder = { .fd = -1 };
+	struct stat status;
+
+	if (!parse_memory(line, &status, &holder.page) || is_known(search, pid, &status))
+		return 0;
+	holder.fd = openat(process_folder, "mem", O_RDONLY | O_CLOEXEC);
+	if (holder.fd < 0 || !begins_like_a_page(holder.fd, holder.page)) {
+		search->views->hidden += holder.fd < 0;
+		if (holder.fd >= 0)
+			close(holder.fd);
+		return 0;
+	}
+	holder.device = status.st_dev;
+	holder.inode = status.st_ino;
+	describe_process(&holder.process, process_folder, pid);
+	return add_holder(search, &holder);
+}
+
+static int take_memories(struct search *search, int process_folder, pid_t pid)
+{
+	int fd = openat(process_folder, "maps", O_RDONLY | O_CLOEXEC), ret = 0;
+	FILE *maps = fd >= 0 ? fdopen(fd, "r") : NULL;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!maps) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while (ret == 0 && getline(&line, &size, maps) > 0)
+		ret = take_memory(search, process_folder, line, pid);
+	free(line);
+	fclose(maps);
+	return ret;
+}
+
+/* Threads of the kernel and zombies have none, and no captures. */
+static bool has_memory(int process)
+{
+	char text[4096];
+
+	read_text(process, "status", text, sizeof(text));
+	return strstr(text, "\nVmSize:") != NULL;
+}
+
+static int take_process(struct search *search, int proc, const char *name)
+{
+	int process = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder, ret = 0;
+	pid_t pid = (pid_t)strtol(name, NULL, 10);
+	DIR *descriptors;
+
+	if (process < 0)
+		return 0;
+	folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 && (errno == EACCES || errno == EPERM) && has_memory(process))
+		search->views->hidden++;
+	descriptors = folder >= 0 ? fdopendir(folder) : NULL;
+	if (descriptors) {
+		ret = take_descriptors(search, process, descriptors, pid);
+		closedir(descriptors);
+		if (ret == 0)
+			ret = take_memories(search, process, pid);
+	} else if (folder >= 0) {
+		close(folder);
+	}
+	close(process);
+	return ret;
+}
+
+static int find_holders(struct search *search, const char *path, struct netring_error *error)
+{
+	DIR *proc = opendir(path);
+	const struct dirent *entry;
+	int ret = 0;
+
+	if (!proc)
+		return error_errno(error, errno, "cannot read %s", path);
+	while (ret == 0 && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			ret = take_process(search, dirfd(proc), entry->d_name);
+	closedir(proc);
+	return ret < 0 ? error_errno(error, -ret, "list of captures") : 0;
+}
+
+/* Pages */
+
+static bool read_at(const struct holder *holder, void *buffer, size_t size, uint32_t record)
+{
+	return pread(holder->fd, buffer, size, holder->page + (off_t)record * STATS_RECORD) == (ssize_t)size;
+}
+
+/* NULL if it is a page of this version. */
+static const char *check_head(const struct holder *holder, struct stats_head *head, char reason[128])
+{
+	if (!read_at(holder, head, sizeof(*head), 0) || head->magic != STATS_MAGIC)
+		return "it is no page of statistics";
+	if (head->version != STATS_VERSION) {
+		snprintf(reason, 128, "its statistics are of version %u, and this is for version %d: use the netring command of its version",
+			 head->version, STATS_VERSION);
+		return reason;
+	}
+	if (head->size != STATS_SIZE || head->record != STATS_RECORD || head->records > STATS_RECORDS_MAX)
+		return "its statistics contradict themselves";
+	clean(head->program, sizeof(head->program));
+	clean(head->library, sizeof(head->library));
+	return NULL;
+}
+
+static const struct holder *choose_holder(const struct search *search, const struct holder *first, const struct stats_head *head, uint32_t writer)
+{
+	const struct holder *chosen = NULL;
+
+	for (const struct holder *holder = first; holder < search->holder + search->holders; holder++) {
+		bool is_maker = (uint32_t)holder->process.own_pid == head->pid;
+
+		if (holder->device != first->device || holder->inode != first->inode)
+			continue;
+		if (!chosen || is_maker == (writer == 0))
+			chosen = holder;
+		if (is_maker == (writer == 0))
+			break;
+	}
+	return chosen;
+}
+
+/* A few times over, until nothing was written meanwhile. */
+static bool read_together(const struct holder *holder, struct stats_view *view)
+{
+	uint32_t rings = view->capture.rings;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct stats_capture after;
+
+		if (!read_at(holder, &view->capture, sizeof(view->capture), view->number))
+			return false;
+		for (uint32_t ring = 0; ring < rings; ring++)
+			if (!read_at(holder, &view->ring[ring], sizeof(view->ring[ring]), view->number + 1 + ring))
+				return false;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!read_at(holder, &after, sizeof(after), view->number) || after.kind != STATS_CAPTURE || after.rings != rings ||
+		    view->capture.rings != rings)
+			return false;
+		view->torn = (view->capture.seq & 1) || after.seq != view->capture.seq;
+		if (!view->torn)
+			return true;
+		sched_yield();
+	}
+	return true;
+}
+
+static double age_of(const struct stats_capture *capture)
+{
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)capture->updated_ns / 1e9;
+	return age >= 0 && capture->updated_ns != 0 ? age : -1;
+}
+
+/* 1: there is a capture. 0: it has gone, or does not make sense. */
+static int read_capture(struct search *search, const struct holder *holder, const struct stats_head *head, uint32_t number, struct stats_view *view)
+{
+	view->number = number;
+	view->head = *head;
+	view->ring = calloc(view->capture.rings, sizeof(*view->ring));
+	if (!view->ring)
+		return -ENOMEM;
+	if (!read_together(holder, view) || view->capture.state == STATS_CLOSED) {
+		free(view->ring);
+		return 0;
+	}
+	clean(view->capture.why, sizeof(view->capture.why));
+	for (uint32_t i = 0; i < view->capture.rings; i++)
+		clean(view->ring[i].interface, sizeof(view->ring[i].interface));
+	view->age_s = age_of(&view->capture);
+	view->process = choose_holder(search, holder, head, view->capture.writer)->process;
+	return 1;
+}
+
+static int read_page(struct search *search, const struct holder *holder)
+{
+	struct stats_head head;
+	char text[128];
+	const char *reason = check_head(holder, &head, text);
+
+	if (reason)
+		return refuse(search, &holder->process, reason);
+	for (uint32_t i = 1; i < head.records; i++) {
+		struct stats_view view = { 0 }, *place;
+		int ret;
+
+		if (!read_at(holder, &view.capture, sizeof(view.capture), i) || view.capture.kind != STATS_CAPTURE)
+			continue;
+		if (view.capture.rings == 0 || view.capture.rings >= head.records - i)
+			return refuse(search, &holder->process, "its statistics contradict themselves");
+		ret = read_capture(search, holder, &head, i, &view);
+		if (ret < 0)
+			return ret;
+		i += view.capture.rings;
+		if (ret == 0)
+			continue;
+		place = grow((void **)&search->views->view, &search->views->views, sizeof(*place));
+		if (!place) {
+			free(view.ring);
+			return -ENOMEM;
+		}
+		*place = view;
+	}
+	return 0;
+}
+
+static bool is_first_of_page(const struct search *search, const struct holder *holder)
+{
+	for (const struct holder *before = search->holder; before < holder; before++)
+		if (before->device == holder->device && before->inode == holder->inode)
+			return false;
+	return true;
+}
+
+static int compare(const void *one, const void *other)
+{
+	const struct stats_view *a = one, *b = other;
+
+	if (a->process.pid != b->process.pid)
+		return a->process.pid < b->process.pid ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+int stats_views_find(struct stats_views *views, const char *proc, struct netring_error *error)
+{
+	struct search search = { .views = views };
+	int ret;
+
+	memset(views, 0, sizeof(*views));
+	ret = find_holders(&search, proc, error);
+	for (size_t i = 0; ret == 0 && i < search.holders; i++)
+		if (is_first_of_page(&search, &search.holder[i])) {
+			ret = read_page(&search, &search.holder[i]);
+			if (ret < 0)
+				error_errno(error, -ret, "list of captures");
+		}
+	for (size_t i = 0; i < search.holders; i++)
+		close(search.holder[i].fd);
+	free(search.holder);
+	if (views->views)
+		qsort(views->view, views->views, sizeof(*views->view), compare);
+	return ret;
+}
+
+void stats_views_free(struct stats_views *views)
+{
+	for (size_t i = 0; i < views->views; i++)
+		free(views->view[i].ring);
+	free(views->view);
+	free(views->refusal);
+	memset(views, 0, sizeof(*views));
+}
+
+bool stats_view_is_stale(const struct stats_view *view)
+{
+	if (view->process.state == 'T' || view->process.state == 't' || view->age_s < 0)
+		return true;
+	return view->capture.state == STATS_READING && view->age_s > STALE_S;
+}
+
+struct stats_ring stats_view_sum(const struct stats_view *view)
+{
+	struct stats_ring sum = { 0 };
+
+	for (uint32_t i = 0; i < view->capture.rings; i++) {
+		const struct stats_ring *ring = &view->ring[i];
+
+		sum.bytes_asked += ring->bytes_asked;
+		sum.bytes_got += ring->bytes_got;
+		sum.packets += ring->packets;
+		sum.drops += ring->drops;
+		sum.freezes += ring->freezes;
+		sum.delivered += ring->delivered;
+		sum.rejected += ring->rejected;
+		sum.bytes += ring->bytes;
+		sum.xdp_ring_full += ring->xdp_ring_full;
+		sum.xdp_fill_empty += ring->xdp_fill_empty;
+		sum.xdp_other += ring->xdp_other;
+		sum.losing |= ring->losing != 0;
+	}
+	return sum;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Everything that `netring stats` knows, and the ways to print it on standard output. */
+#ifndef NETRING_STATS_REPORT_H
+#define NETRING_STATS_REPORT_H
+
+#include "host-losses.h"
+#include "stats-pages.h"
+
+#define SOFTNET_CPUS_MAX 4096
+
+struct stats_report {
+	struct stats_views views;
+	struct namespace_losses *namespace;	/* those of the captures that we may look into */
+	size_t namespaces;
+	struct softnet_losses *softnet;
+	unsigned cpus;
+};
+
+/* The interface of a ring; NULL: it is "any", or gone, or its namespace cannot be entered. */
+const struct interface_losses *stats_report_interface(const struct stats_report *report, const struct stats_view *view, const struct stats_ring *ring);
+
+/* "packet-v3" and so on; "unknown". */
+const char *stats_engine_name(uint32_t engine);
+
+/* One word for what the reader does: waiting, reading, busy, stopped. */
+const char *stats_reader_name(const struct stats_view *view);
+
+/* Packets that passed the filter and have not been taken into account otherwise: as far as is known, they wait in the ring. */
+uint64_t stats_ring_left(const struct stats_ring *ring);
+
+/* Of drops, those of no XDP cause of their own. */
+uint64_t stats_ring_full(const struct stats_ring *ring);
+
+void stats_print_table(const struct stats_report *report);
+void stats_print_json(const struct stats_report *report);
+void stats_print_prometheus(const struct stats_report *report);
+
+#endif
