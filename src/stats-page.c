@@ -293,13 +293,14 @@ static bool is_on_page(const struct process *self, const struct stats_writer *wr
 	return self->map && (char *)writer->capture == self->map + (size_t)writer->first * STATS_RECORD;
 }
 
+/* A forked child never is on its parent's page: it knows of none, or of one elsewhere. */
 void stats_page_close(struct stats_writer *writer)
 {
 	struct process *self = process;
 
 	if (!writer->capture)
 		return;
-	if (self->token != writer->token || !is_on_page(self, writer)) {
+	if (!is_on_page(self, writer)) {
 		if (stats_page_is_ours(writer))
 			__atomic_store_n(&writer->capture->state, (uint32_t)STATS_CLOSED, __ATOMIC_RELAXED);
 		writer->capture = NULL;

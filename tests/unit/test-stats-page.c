@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -174,8 +175,10 @@ static struct child child_start(struct stats_writer *writer, void (*body)(const 
 
 static void child_wait(const struct child *child)
 {
+	struct pollfd there = { .fd = child->there[0], .events = POLLIN };
 	char byte;
 
+	ck_assert_msg(poll(&there, 1, 20000) == 1, "the child does not get there");
 	ck_assert_int_eq(read(child->there[0], &byte, 1), 1);
 }
 
@@ -568,6 +571,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	alarm(300); /* in case it hangs; the timeout is of no effect where the tests do not fork */
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, test_life);
 	tcase_add_test(tests, test_many);
