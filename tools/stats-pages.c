@@ -48,17 +48,14 @@ static void clean(char *text, size_t size)
 			*text = '?';
 }
 
-/* One more element of an array, zeroed. NULL: no memory. */
-static void *grow(void **array, size_t *count, size_t size)
+/* The array with room for one more, zeroed. NULL: no memory; the array is as it was. */
+static void *grow(void *array, size_t count, size_t size)
 {
-	char *larger = reallocarray(*array, *count + 1, size);
+	char *larger = reallocarray(array, count + 1, size);
 
-	if (!larger)
-		return NULL;
-	*array = larger;
-	larger += *count * size;
-	(*count)++;
-	return memset(larger, 0, size);
+	if (larger)
+		memset(larger + count * size, 0, size);
+	return larger;
 }
 
 /* A small file of a process, NUL-terminated; empty if there is none. */
@@ -107,10 +104,13 @@ static void describe_process(struct stats_process *process, int folder, pid_t pi
 
 static int refuse(struct search *search, const struct stats_process *process, const char *reason)
 {
-	struct stats_refusal *refusal = grow((void **)&search->views->refusal, &search->views->refusals, sizeof(*refusal));
+	struct stats_views *views = search->views;
+	struct stats_refusal *refusal = grow(views->refusal, views->refusals, sizeof(*refusal));
 
 	if (!refusal)
 		return -ENOMEM;
+	views->refusal = refusal;
+	refusal += views->refusals++;
 	refusal->process = *process;
 	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
 	return 0;
@@ -149,13 +149,14 @@ static bool is_known(const struct search *search, pid_t pid, const struct stat *
 
 static int add_holder(struct search *search, const struct holder *found)
 {
-	struct holder *holder = grow((void **)&search->holder, &search->holders, sizeof(*holder));
+	struct holder *holder = grow(search->holder, search->holders, sizeof(*holder));
 
 	if (!holder) {
 		close(found->fd);
 		return -ENOMEM;
 	}
-	*holder = *found;
+	search->holder = holder;
+	holder[search->holders++] = *found;
 	return 0;
 }
 
@@ -418,12 +419,13 @@ static int read_page(struct search *search, const struct holder *holder)
 		i += view.capture.rings;
 		if (ret == 0)
 			continue;
-		place = grow((void **)&search->views->view, &search->views->views, sizeof(*place));
+		place = grow(search->views->view, search->views->views, sizeof(*place));
 		if (!place) {
 			free(view.ring);
 			return -ENOMEM;
 		}
-		*place = view;
+		search->views->view = place;
+		place[search->views->views++] = view;
 	}
 	return 0;
 }
