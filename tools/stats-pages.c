@@ -35,7 +35,7 @@ struct holder {
 };
 
 struct search {
-	struct stats_views *views;
+	struct stats_views views;
 	struct holder *holder;
 	size_t holders;
 };
@@ -104,15 +104,14 @@ static void describe_process(struct stats_process *process, int folder, pid_t pi
 
 static int refuse(struct search *search, const struct stats_process *process, const char *reason)
 {
-	struct stats_views *views = search->views;
-	struct stats_refusal *refusal = grow(views->refusal, views->refusals, sizeof(*refusal));
+	struct stats_views *views = &search->views;
+	struct stats_refusal *larger = grow(views->refusal, views->refusals, sizeof(*larger)), refusal = { .process = *process };
 
-	if (!refusal)
+	if (!larger)
 		return -ENOMEM;
-	views->refusal = refusal;
-	refusal += views->refusals++;
-	refusal->process = *process;
-	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
+	views->refusal = larger;
+	snprintf(refusal.reason, sizeof(refusal.reason), "%s", reason);
+	larger[views->refusals++] = refusal;
 	return 0;
 }
 
@@ -223,7 +222,7 @@ static int take_memory(struct search *search, int process_folder, const char *li
 		return 0;
 	holder.fd = openat(process_folder, "mem", O_RDONLY | O_CLOEXEC);
 	if (holder.fd < 0 || !begins_like_a_page(holder.fd, holder.page)) {
-		search->views->hidden += holder.fd < 0;
+		search->views.hidden += holder.fd < 0;
 		if (holder.fd >= 0)
 			close(holder.fd);
 		return 0;
@@ -272,7 +271,7 @@ static int take_process(struct search *search, int proc, const char *name)
 		return 0;
 	folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0 && (errno == EACCES || errno == EPERM) && has_memory(process))
-		search->views->hidden++;
+		search->views.hidden++;
 	descriptors = folder >= 0 ? fdopendir(folder) : NULL;
 	if (descriptors) {
 		ret = take_descriptors(search, process, descriptors, pid);
@@ -419,13 +418,13 @@ static int read_page(struct search *search, const struct holder *holder)
 		i += view.capture.rings;
 		if (ret == 0)
 			continue;
-		place = grow(search->views->view, search->views->views, sizeof(*place));
+		place = grow(search->views.view, search->views.views, sizeof(*place));
 		if (!place) {
 			free(view.ring);
 			return -ENOMEM;
 		}
-		search->views->view = place;
-		place[search->views->views++] = view;
+		search->views.view = place;
+		place[search->views.views++] = view;
 	}
 	return 0;
 }
@@ -449,10 +448,9 @@ static int compare(const void *one, const void *other)
 
 int stats_views_find(struct stats_views *views, const char *proc, struct netring_error *error)
 {
-	struct search search = { .views = views };
+	struct search search = { 0 };
 	int ret;
 
-	memset(views, 0, sizeof(*views));
 	ret = find_holders(&search, proc, error);
 	for (size_t i = 0; ret == 0 && i < search.holders; i++)
 		if (is_first_of_page(&search, &search.holder[i])) {
@@ -463,6 +461,7 @@ int stats_views_find(struct stats_views *views, const char *proc, struct netring
 	for (size_t i = 0; i < search.holders; i++)
 		close(search.holder[i].fd);
 	free(search.holder);
+	*views = search.views;
 	if (views->views)
 		qsort(views->view, views->views, sizeof(*views->view), compare);
 	return ret;
