@@ -585,13 +585,13 @@ int main(void)
 
 	alarm(300); /* in case it hangs; the timeout is of no effect where the tests do not fork */
 	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, test_sandbox); /* first: what a process made before its sandbox it keeps */
 	tcase_add_test(tests, test_life);
 	tcase_add_test(tests, test_many);
 	tcase_add_test(tests, test_child_that_does_not_read);
 	tcase_add_test(tests, test_child_that_reads);
 	tcase_add_test(tests, test_child_that_opens);
 	tcase_add_test(tests, test_descriptor_closed);
-	tcase_add_test(tests, test_sandbox);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_odd_content);
 	tcase_add_loop_test(tests, test_random_content, 0, 30);
