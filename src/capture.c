@@ -6,6 +6,9 @@
  * all of them have joined: otherwise those that are open already would each get all of what the others get too. Where it is shared with other
  * processes a ring's filter is in force at the moment before it joins, so that nothing of its share is lost, and only what comes in that moment is
  * seen by another member, too.
+ *
+ * Of AF_XDP the rings of one interface are its receive queues, and what they share is the XDP program (xdp-port.h). Where that is not to be had at all,
+ * the packet ring takes its place; where the user has to decide something first, it does not.
  */
 #include "capture.h"
 
@@ -30,7 +33,7 @@
 /* What is to be opened. */
 struct plan {
 	struct interface_list list;
-	bool is_any;
+	bool is_any, is_xdp;
 	unsigned rings[INTERFACE_LIST_MAX]; /* of each interface */
 	unsigned total, opened;
 	struct netring_fanout fanout;
@@ -75,14 +78,30 @@ static int automatic_rings(const struct plan *plan, unsigned i, unsigned *rings,
 	return ret;
 }
 
+static const char *interface_name(const struct plan *plan, unsigned i)
+{
+	return plan->is_any ? NULL : plan->list.name[i];
+}
+
+static int rings_of(const struct plan *plan, const struct netring_config *config, unsigned i, unsigned *rings, struct netring_error *error)
+{
+	struct queue_list queues;
+	int ret;
+
+	if (plan->is_xdp) {
+		ret = xdp_port_queues(config, interface_name(plan, i), &queues, error);
+		*rings = ret == 0 ? queues.count : 0;
+		return ret;
+	}
+	*rings = config->rings;
+	return config->rings == 0 ? automatic_rings(plan, i, rings, error) : 0;
+}
+
 static int count_rings(struct plan *plan, const struct netring_config *config, struct netring_error *error)
 {
 	for (unsigned i = 0; i < plan->list.count; i++) {
-		int ret = 0;
+		int ret = rings_of(plan, config, i, &plan->rings[i], error);
 
-		plan->rings[i] = config->rings;
-		if (config->rings == 0)
-			ret = automatic_rings(plan, i, &plan->rings[i], error);
 		if (ret < 0)
 			return ret;
 		if (plan->rings[i] > CAPTURE_RINGS_MAX || plan->total + plan->rings[i] > CAPTURE_RINGS_MAX)
@@ -128,6 +147,7 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 
 	memset(plan, 0, sizeof(*plan));
 	plan->is_any = !config->interface;
+	plan->is_xdp = config->backend == NETRING_BACKEND_XDP;
 	plan->share = *config;
 	if (plan->is_any)
 		plan->list.count = 1;
@@ -139,6 +159,10 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 		ret = numa_check(config->numa_node, error);
 	if (ret < 0)
 		return ret;
+	if (plan->is_xdp) {
+		plan->memory_limit = packet_ring_memory_limit(config) / plan->total;
+		return 0;
+	}
 	plan->fanout = config->fanout;
 	ret = check_group(plan, error);
 	if (ret < 0)
@@ -158,7 +182,7 @@ static int open_interface(struct netring *capture, struct plan *plan, unsigned i
 	struct fanout *fanout = in_group ? &capture->fanout[capture->fanouts++] : NULL;
 	int ret = 0;
 
-	plan->share.interface = plan->is_any ? NULL : plan->list.name[i];
+	plan->share.interface = interface_name(plan, i);
 	for (unsigned n = 0; ret == 0 && n < plan->rings[i]; n++) {
 		struct packet_ring *ring = &capture->ring[plan->opened++];
 
@@ -179,6 +203,25 @@ static int open_interface(struct netring *capture, struct plan *plan, unsigned i
 	return ret;
 }
 
+/* The same through AF_XDP. */
+static int open_port(struct netring *capture, struct plan *plan, unsigned i, const struct log *log, struct netring_error *error)
+{
+	struct packet_ring *rings = &capture->ring[plan->opened];
+	struct queue_list queues;
+	int ret;
+
+	plan->share.interface = interface_name(plan, i);
+	ret = xdp_port_queues(&plan->share, plan->share.interface, &queues, error);
+	if (ret == 0 && queues.count != plan->rings[i])
+		ret = error_set(error, EAGAIN, "%s: the number of its receive queues has just changed", plan->share.interface);
+	if (ret == 0)
+		ret = xdp_port_open(&capture->port[i], rings, &plan->share, &queues, plan->memory_limit, log, error);
+	plan->opened += plan->rings[i];
+	for (unsigned n = 0; ret == 0 && n < queues.count; n++)
+		rings[n].one_of_several = plan->list.count > 1;
+	return ret;
+}
+
 static int let_in(struct netring *capture, const struct plan *plan, struct netring_error *error)
 {
 	for (unsigned i = 0; plan->is_private && i < capture->rings; i++) {
@@ -190,9 +233,10 @@ static int let_in(struct netring *capture, const struct plan *plan, struct netri
 	return 0;
 }
 
-static int watch(const struct netring *capture, int fd, struct netring_error *error)
+/* events 0: errors only. */
+static int watch(const struct netring *capture, int fd, uint32_t events, struct netring_error *error)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = { .events = events };
 
 	return epoll_ctl(capture->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? error_errno(error, errno, "epoll_ctl") : 0;
 }
@@ -211,15 +255,24 @@ static int open_merge(struct netring *capture, const struct netring_config *conf
 
 	if (ret < 0)
 		return ret;
+	capture->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	return capture->timer_fd < 0 ? error_errno(error, errno, "timerfd_create") : 0;
+}
+
+/* What the program sleeps on, where that is not one socket. */
+static int open_epoll(struct netring *capture, struct netring_error *error)
+{
+	int ret = 0;
+
 	capture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (capture->epoll_fd < 0)
 		return error_errno(error, errno, "epoll_create1");
-	capture->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	if (capture->timer_fd < 0)
-		return error_errno(error, errno, "timerfd_create");
-	ret = watch(capture, capture->timer_fd, error);
+	if (capture->timer_fd >= 0)
+		ret = watch(capture, capture->timer_fd, EPOLLIN, error);
 	for (unsigned i = 0; ret == 0 && i < capture->rings; i++)
-		ret = watch(capture, capture->ring[i].fd, error);
+		ret = watch(capture, capture->ring[i].fd, EPOLLIN, error);
+	for (unsigned i = 0; ret == 0 && i < capture->ports; i++)
+		ret = watch(capture, capture->port[i].watch_fd, 0, error);
 	return ret;
 }
 
@@ -241,7 +294,22 @@ static int lock_handle(const struct netring *capture, struct netring_error *erro
 	return 0;
 }
 
-static int open_all(struct netring *capture, struct plan *plan, const struct log *log, struct netring_error *error)
+static int open_ports(struct netring *capture, struct plan *plan, const struct log *log, struct netring_error *error)
+{
+	int ret = 0;
+
+	capture->port = calloc(plan->list.count, sizeof(*capture->port));
+	if (!capture->port)
+		return error_errno(error, ENOMEM, "interfaces of an AF_XDP capture");
+	for (unsigned i = 0; i < plan->list.count; i++)
+		xdp_port_init(&capture->port[i]);
+	capture->ports = plan->list.count;
+	for (unsigned i = 0; ret == 0 && i < plan->list.count; i++)
+		ret = open_port(capture, plan, i, log, error);
+	return ret;
+}
+
+static int open_interfaces(struct netring *capture, struct plan *plan, const struct log *log, struct netring_error *error)
 {
 	int ret = 0;
 
@@ -254,23 +322,28 @@ static int open_all(struct netring *capture, struct plan *plan, const struct log
 	}
 	for (unsigned i = 0; ret == 0 && i < plan->list.count; i++)
 		ret = open_interface(capture, plan, i, log, error);
-	if (ret == 0)
-		ret = let_in(capture, plan, error);
+	return ret < 0 ? ret : let_in(capture, plan, error);
+}
+
+static int open_all(struct netring *capture, struct plan *plan, const struct log *log, struct netring_error *error)
+{
+	int ret = plan->is_xdp ? open_ports(capture, plan, log, error) : open_interfaces(capture, plan, log, error);
+
 	if (ret == 0 && plan->total > 1)
 		ret = open_merge(capture, &plan->share, error);
+	if (ret == 0 && (plan->total > 1 || plan->is_xdp))
+		ret = open_epoll(capture, error);
 	if (ret == 0 && plan->share.lock_memory)
 		ret = lock_handle(capture, error);
 	return ret;
 }
 
-int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
+static int open_backend(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
 {
 	struct netring *made;
 	struct plan plan;
 	int ret;
 
-	if (config->size != sizeof(*config))
-		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
 	ret = make_plan(&plan, config, error);
 	if (ret < 0)
 		return ret;
@@ -293,6 +366,37 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 	return 0;
 }
 
+/* The kernel, the driver, the process's rights: nothing that the user has to decide. */
+static bool is_unavailable(int ret)
+{
+	return ret == -EOPNOTSUPP || ret == -ENOSYS || ret == -EPERM || ret == -EACCES;
+}
+
+static int open_xdp(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
+{
+	struct netring_config instead = *config;
+	struct netring_error reason = { "" };
+	int ret = open_backend(capture, config, log, &reason);
+
+	if (ret == 0 && (config->rings != 1 || config->fanout.mode != NETRING_FANOUT_NONE))
+		log_write(log, LOG_WARN, "%s: through AF_XDP there is one ring for each receive queue; %s has no effect", config->interface,
+			  config->rings != 1 ? "a number of rings" : "a fanout group");
+	if (ret < 0 && (config->strict || !is_unavailable(ret)))
+		return error_set(error, -ret, "%s", reason.text);
+	if (ret == 0)
+		return ret;
+	log_write(log, LOG_WARN, "%s; captured through the packet ring instead of AF_XDP", reason.text);
+	instead.backend = NETRING_BACKEND_PACKET;
+	return open_backend(capture, &instead, log, error);
+}
+
+int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error)
+{
+	if (config->size != sizeof(*config))
+		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
+	return config->backend == NETRING_BACKEND_XDP ? open_xdp(capture, config, log, error) : open_backend(capture, config, log, error);
+}
+
 void capture_close(struct netring *capture)
 {
 	if (!capture)
@@ -307,6 +411,9 @@ void capture_close(struct netring *capture)
 	for (unsigned i = 0; i < capture->fanouts; i++)
 		fanout_close(&capture->fanout[i]);
 	free(capture->fanout);
+	for (unsigned i = 0; i < capture->ports; i++)
+		xdp_port_close(&capture->port[i]);
+	free(capture->port);
 	for (unsigned i = 0; i < capture->rings; i++)
 		packet_ring_close(&capture->ring[i]);
 	pages_free(capture, handle_size(capture->rings));

@@ -7,6 +7,7 @@
 #include "fanout.h"
 #include "merge.h"
 #include "packet-wait.h"
+#include "xdp-port.h"
 
 /* Rings of one handle, on all its interfaces together. */
 #define CAPTURE_RINGS_MAX PACKET_WAIT_MAX
@@ -17,12 +18,14 @@
 struct netring {
 	unsigned out;		/* packets of the burst that has been taken and not given back */
 	unsigned rings;
-	int epoll_fd;		/* several rings: all of their sockets; else -1 */
-	int timer_fd;		/* in it; says when to look after packets that wait */
+	int epoll_fd;		/* several rings, or AF_XDP: all of their sockets; else -1 */
+	int timer_fd;		/* several rings: in it; says when to look after packets that wait */
 	bool watched;		/* somebody has asked for the descriptor */
 	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
 	unsigned fanouts;	/* one for each interface, or none */
 	struct fanout *fanout;
+	unsigned ports;		/* AF_XDP: one for each interface; else none */
+	struct xdp_port *port;
 	struct merge merge;	/* several rings */
 	struct capture_stats stats;	/* what others may see of it */
 	struct packet_ring ring[];
@@ -31,6 +34,12 @@ struct netring {
 /* As netring_open, with a log whose descriptor must outlive the capture. */
 int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error);
 void capture_close(struct netring *capture);
+
+/* Packets come through AF_XDP: they are frames (xdp-frame.h), never outgoing, and never without their VLAN tag. */
+static inline bool capture_is_xdp(const struct netring *capture)
+{
+	return capture->ports != 0;
+}
 
 static inline bool capture_is_merged(const struct netring *capture)
 {
@@ -58,6 +67,13 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error);
 void capture_return(struct netring *capture, const struct block_cursor *cursor);
 void capture_return_at(struct netring *capture, const uint8_t *frame);
+
+/*
+ * The same for one ring of AF_XDP: up to max packets, for xdp_ring_next. capture_return_xdp gives back what is in front of desc: the cursor's, or a
+ * copy of it that somebody has kept.
+ */
+int capture_borrow_xdp(struct netring *capture, struct xdp_cursor *cursor, unsigned max);
+void capture_return_xdp(struct netring *capture, const struct xdp_desc *desc);
 
 /*
  * The same for several rings that hand over blocks: packets of capture->merge, by merge_take's rules, in place. netring_give_back, with any burst,

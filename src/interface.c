@@ -61,6 +61,27 @@ int interface_longest_packet(int fd, const char *name, uint32_t *length, struct 
 	return 0;
 }
 
+int interface_longest_frame(int fd, const char *name, uint32_t *length)
+{
+	struct ifreq request;
+
+	request_init(&request, name);
+	if (ioctl(fd, SIOCGIFMTU, &request) < 0)
+		return -errno;
+	*length = (uint32_t)request.ifr_mtu + ETHERNET_OVERHEAD;
+	return 0;
+}
+
+bool interface_strips_vlan(int fd, const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq request;
+
+	request_init(&request, name);
+	request.ifr_data = (void *)&value;
+	return ioctl(fd, SIOCETHTOOL, &request) == 0 && value.data & ETH_FLAG_RXVLAN;
+}
+
 int interface_is_up(int fd, const char *name, struct netring_error *error)
 {
 	struct ifreq request;

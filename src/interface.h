@@ -14,6 +14,12 @@ int interface_index(int fd, const char *name, int *index, struct netring_error *
 /* Bytes of the longest packet that can come out of it, link header and checksum included; offloads may glue packets together. */
 int interface_longest_packet(int fd, const char *name, uint32_t *length, struct netring_error *error);
 
+/* The same without those: as XDP sees them, with a VLAN tag and no checksum. 0 or -errno. */
+int interface_longest_frame(int fd, const char *name, uint32_t *length);
+
+/* Whether the adapter takes VLAN tags out of received packets; false if the driver does not say. */
+bool interface_strips_vlan(int fd, const char *name);
+
 /* 1 if it is up, 0 if it is down, -ENODEV if it is gone. */
 int interface_is_up(int fd, const char *name, struct netring_error *error);
 

@@ -159,7 +159,7 @@ static void release(struct merge_source *source)
 	if (cells == 1 && !merge_source_is_empty(source))
 		return;
 	for (const struct packet_entry *entry = source->next; entry != source->end; entry++) {
-		uint32_t cell = packet_ring_cell_of(ring, entry->frame);
+		uint32_t cell = ring->kind->cell_of(ring, entry->frame);
 		uint32_t ahead = cell >= ring->position ? cell - ring->position : cell + ring->cells - ring->position;
 
 		if (ahead < cells)

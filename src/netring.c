@@ -38,6 +38,8 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->rings = 1;
 	config->fanout.group = NETRING_FANOUT_AUTO;
 	config->numa_node = NETRING_NUMA_AUTO;
+	config->xdp.frames = 65536;
+	config->xdp.frame_size = 2048;
 }
 
 int netring_open(struct netring **capture, const struct netring_config *config, struct netring_error *error)
@@ -111,6 +113,18 @@ void capture_return_at(struct netring *capture, const uint8_t *frame)
 	capture_return(capture, &cursor);
 }
 
+int capture_borrow_xdp(struct netring *capture, struct xdp_cursor *cursor, unsigned max)
+{
+	struct packet_ring *ring = &capture->ring[0];
+
+	return packet_filter_is_due(ring) || capture->out ? -EAGAIN : xdp_ring_borrow(ring, cursor, max);
+}
+
+void capture_return_xdp(struct netring *capture, const struct xdp_desc *desc)
+{
+	xdp_ring_return(&capture->ring[0], desc);
+}
+
 /* Taking from several */
 
 /* How long packets that wait are left alone. */
@@ -167,7 +181,7 @@ static int take_merged(struct netring *capture, struct netring_burst *burst, uns
 	for (unsigned i = 0; i < burst->count; i++) {
 		const struct merge_source *source = merge->packet[i].source;
 
-		source->ring->kind->view(&burst->packet[i], merge->packet[i].frame);
+		source->ring->kind->view(source->ring, &burst->packet[i], merge->packet[i].frame);
 		burst->packet[i].ring = (uint32_t)(source - merge->source);
 		burst->losing |= source->list.losing;
 	}
@@ -306,9 +320,26 @@ int capture_fd(const struct netring *capture)
 	return capture->epoll_fd >= 0 ? capture->epoll_fd : capture->ring[0].fd;
 }
 
+/* Of AF_XDP the program is the interface's; then each ring looks what it has to judge itself. */
+static int set_filters(struct netring *capture, const struct sock_filter *filter, unsigned length, unsigned *set, struct netring_error *error)
+{
+	int ret = 0, result = 0;
+
+	for (unsigned i = 0; ret >= 0 && i < capture->ports; i++)
+		ret = xdp_program_set_filter(&capture->port[i].program, filter, length, error);
+	for (*set = 0; ret >= 0 && *set < capture->rings; ++*set) {
+		ret = packet_filter_set(&capture->ring[*set], filter, length, error);
+		if (ret > result)
+			result = ret;
+	}
+	return ret < 0 ? ret : result;
+}
+
 /* The kernel's memory for filters ran out at a later ring, or there is to be no fallback: the program that was in force is in force again. */
 static void restore_filter(struct netring *capture, unsigned rings, const struct sock_filter *filter, unsigned length)
 {
+	for (unsigned i = 0; i < capture->ports; i++)
+		xdp_program_set_filter(&capture->port[i].program, filter, length, NULL);
 	for (unsigned i = 0; i < rings; i++)
 		packet_filter_set(&capture->ring[i], filter, length, NULL);
 }
@@ -317,25 +348,21 @@ int netring_set_filter(struct netring *capture, const struct sock_filter *filter
 {
 	const struct packet_ring *first = &capture->ring[0];
 	size_t size = first->filter_length * sizeof(*filter);
-	unsigned old_length = first->filter_length;
+	unsigned old_length = first->filter_length, set;
 	struct sock_filter *old = NULL;
-	int ret = 0, result = 0;
+	int ret;
 
-	if (capture->rings > 1 && size) {
+	if ((capture->rings > 1 || capture_is_xdp(capture)) && size) {
 		old = malloc(size);
 		if (!old)
 			return error_errno(error, ENOMEM, "filter of %u instructions", old_length);
 		memcpy(old, first->filter, size);
 	}
-	for (unsigned i = 0; ret >= 0 && i < capture->rings; i++) {
-		ret = packet_filter_set(&capture->ring[i], filter, length, error);
-		if (ret < 0)
-			restore_filter(capture, i, old, old_length);
-		else if (ret > result)
-			result = ret;
-	}
+	ret = set_filters(capture, filter, length, &set, error);
+	if (ret < 0 && (capture->rings > 1 || capture_is_xdp(capture)))
+		restore_filter(capture, capture_is_xdp(capture) ? capture->rings : set, old, old_length);
 	free(old);
-	return ret < 0 ? ret : result;
+	return ret;
 }
 
 static void add_stats(struct netring_stats *sum, const struct netring_stats *one)
@@ -384,8 +411,11 @@ const char *netring_ring_interface(const struct netring *capture, unsigned ring)
 
 int netring_send(struct netring *capture, const void *frame, size_t length, struct netring_error *error)
 {
-	ssize_t sent = send(capture->ring[0].fd, frame, length, 0);
+	ssize_t sent;
 
+	if (capture_is_xdp(capture))
+		return xdp_ring_send(&capture->ring[0], frame, length, error);
+	sent = send(capture->ring[0].fd, frame, length, 0);
 	return sent < 0 ? error_errno(error, errno, "send") : (int)sent;
 }
 

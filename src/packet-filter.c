@@ -14,13 +14,8 @@
 #include <sys/socket.h>
 
 #include "bpf-run.h"
-
-/*
- * Cells beyond those that are ours at the time of the exchange: the one being filled, and those that packets go to whose CPU was between the old
- * program's verdict and the copy. At most one packet for each CPU is there, and judging one too many costs nothing but time.
- */
-#define BLOCKS_IN_FLIGHT 2
-#define FRAMES_IN_FLIGHT 8192
+#include "xdp-judge.h"
+#include "xdp-ring.h"
 
 /* Instructions that cap_returns may add. */
 #define EPILOGUE 3
@@ -113,6 +108,22 @@ static unsigned cap_returns(struct sock_filter *program, unsigned length, uint32
 	return length + EPILOGUE;
 }
 
+/* 0: the kernel runs the program; 1: it is to be run here. */
+static int put_in_force(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error)
+{
+	int ret;
+
+	/* It is the interface's; all that is left to know is what became of it. The ring's snaplen is for the reader to keep. */
+	if (ring->xdp)
+		return program && !ring->xdp->program->judges;
+	if (program) {
+		ret = attach(ring, program, length);
+		return ret < 0 ? fall_back(ring, length, -ret, error) : 0;
+	}
+	ret = detach(ring);
+	return ret < 0 ? error_errno(error, -ret, "can't remove kernel filter") : 0;
+}
+
 int packet_filter_open(struct packet_ring *ring, const struct sock_filter *program, unsigned length, struct netring_error *error)
 {
 	struct sock_filter *copy;
@@ -122,15 +133,7 @@ int packet_filter_open(struct packet_ring *ring, const struct sock_filter *progr
 		return ret;
 	if (copy && ring->snaplen)
 		length = cap_returns(copy, length, ring->snaplen);
-	if (copy) {
-		ret = attach(ring, copy, length);
-		if (ret < 0)
-			ret = fall_back(ring, length, -ret, error);
-	} else {
-		ret = detach(ring);
-		if (ret < 0)
-			error_errno(error, -ret, "can't remove kernel filter");
-	}
+	ret = put_in_force(ring, copy, length, error);
 	if (ret < 0) {
 		free(copy);
 		return ret;
@@ -149,8 +152,14 @@ int packet_filter_set(struct packet_ring *ring, const struct sock_filter *progra
 
 	if (ret < 0)
 		return ret;
-	ring->filter_cells = cells_waiting(ring) + (ring->kind->version == TPACKET_V3 ? BLOCKS_IN_FLIGHT : FRAMES_IN_FLIGHT);
+	ring->filter_cells = cells_waiting(ring) + ring->kind->in_flight;
 	return ret;
+}
+
+/* Bytes to keep; 0 rejects it. */
+static uint32_t judge(const struct packet_ring *ring, struct netring_packet *packet)
+{
+	return ring->xdp ? xdp_judge(ring->filter, packet) : bpf_run(ring->filter, packet);
 }
 
 void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst)
@@ -161,7 +170,7 @@ void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *bu
 		return;
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct netring_packet *packet = &burst->packet[i];
-		uint32_t keep = bpf_run(ring->filter, packet);
+		uint32_t keep = judge(ring, packet);
 
 		if (keep == 0)
 			continue;
@@ -182,8 +191,8 @@ unsigned packet_filter_sift_list(struct packet_ring *ring, struct packet_entry *
 		struct netring_packet packet;
 		uint32_t keep;
 
-		ring->kind->view(&packet, entry[i].frame);
-		keep = bpf_run(ring->filter, &packet);
+		ring->kind->view(ring, &packet, entry[i].frame);
+		keep = judge(ring, &packet);
 		if (keep == 0)
 			continue;
 		if (packet.captured_len > keep)

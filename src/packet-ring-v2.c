@@ -102,8 +102,9 @@ static void release(struct packet_ring *ring, uint32_t cells)
 }
 
 /* list has looked whether it is sound. */
-static void view(struct netring_packet *packet, uint8_t *frame)
+static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *frame)
 {
+	(void)ring;
 	frame_view(packet, frame, UINT32_MAX, NULL);
 }
 
@@ -121,13 +122,22 @@ static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t 
 	return false;
 }
 
+/*
+ * Cells beyond those that are ours when the filter is exchanged: the one being filled, and those that packets go to whose CPU was between the old
+ * program's verdict and the copy. At most one packet for each CPU is there, and judging one too many costs nothing but time.
+ */
+#define FRAMES_IN_FLIGHT 8192
+
 const struct packet_ring_kind packet_ring_v2 = {
 	.version = TPACKET_V2,
+	.in_flight = FRAMES_IN_FLIGHT,
 	.take = take,
 	.give_back = give_back,
 	.is_ours = is_ours,
+	.stats = packet_ring_kernel_stats,
 	.list = list,
 	.release = release,
+	.cell_of = packet_ring_cell_of,
 	.view = view,
 	.cut = cut,
 	.is_filling = is_filling,

@@ -130,8 +130,9 @@ static void release(struct packet_ring *ring, uint32_t cells)
 		leave_block(ring);
 }
 
-static void view(struct netring_packet *packet, uint8_t *frame)
+static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *frame)
 {
+	(void)ring;
 	block_view(packet, (struct tpacket3_hdr *)frame);
 }
 
@@ -154,13 +155,19 @@ static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t 
 	return true;
 }
 
+/* Beyond those that are ours when the filter is exchanged: the one being filled, and one that is begun by a CPU between the old verdict and the copy. */
+#define BLOCKS_IN_FLIGHT 2
+
 const struct packet_ring_kind packet_ring_v3 = {
 	.version = TPACKET_V3,
+	.in_flight = BLOCKS_IN_FLIGHT,
 	.take = take,
 	.give_back = give_back,
 	.is_ours = is_ours,
+	.stats = packet_ring_kernel_stats,
 	.list = list,
 	.release = release,
+	.cell_of = packet_ring_cell_of,
 	.view = view,
 	.cut = cut,
 	.is_filling = is_filling,

@@ -35,12 +35,15 @@ void packet_ring_init(struct packet_ring *ring)
 {
 	memset(ring, 0, sizeof(*ring));
 	ring->fd = -1;
+	ring->watch_fd = -1;
 	ring->log = (struct log)LOG_INIT;
 }
 
 void packet_ring_close(struct packet_ring *ring)
 {
 	/* Only what this process has of it: after a fork the socket and its ring live on in the other. */
+	if (ring->kind && ring->kind->close)
+		ring->kind->close(ring);
 	if (ring->map)
 		munmap(ring->map, ring->map_length);
 	if (ring->fd >= 0)
@@ -64,6 +67,7 @@ static int set_number(const struct packet_ring *ring, int option, int value, con
 static int open_socket(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
 {
 	ring->fd = socket(AF_PACKET, (config->interface ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	ring->watch_fd = ring->fd;
 	if (ring->fd >= 0)
 		return 0;
 	if (errno == EPERM || errno == EACCES)
@@ -172,8 +176,8 @@ static int numa_node(const struct packet_ring *ring, const struct netring_config
 	return config->numa_node;
 }
 
-/* From here to numa_leave the ring's memory is of the node that was asked for. A container may forbid to choose one: a fallback like any other. */
-static int enter_node(const struct packet_ring *ring, const struct netring_config *config, struct numa_policy *policy, struct netring_error *error)
+int packet_ring_enter_node(const struct packet_ring *ring, const struct netring_config *config, struct numa_policy *policy,
+			   struct netring_error *error)
 {
 	int node = numa_node(ring, config), ret = numa_enter(policy, node, error);
 
@@ -250,7 +254,7 @@ static int make_ring(struct packet_ring *ring, const struct netring_config *conf
 	if (config->strict && geometry_bytes(&geometry) < ring->asked_length)
 		return report_shrink(ring, config, geometry_bytes(&geometry), limit, error);
 	asked = geometry.blocks;
-	ret = enter_node(ring, config, &policy, error);
+	ret = packet_ring_enter_node(ring, config, &policy, error);
 	if (ret < 0)
 		return ret;
 	while ((ret = request_ring(ring, config, &geometry)) == -ENOMEM && geometry_shrink(&geometry, asked))
@@ -414,30 +418,61 @@ static int fold(struct packet_ring *ring, struct tpacket_stats_v3 *fresh)
 	return 0;
 }
 
+/* An AF_XDP socket's counts are never reset. */
+static void ask_xdp(struct packet_ring *ring)
+{
+	struct netring_stats now = { 0 };
+
+	ring->losing = ring->kind->stats(ring, &now, NULL) < 0;
+	if (now.drops > ring->drops)
+		__atomic_store_n(&ring->lost, true, __ATOMIC_RELAXED);
+	ring->drops = now.drops > ring->drops ? now.drops : ring->drops;
+}
+
 void packet_ring_ask_losses(struct packet_ring *ring)
 {
 	struct tpacket_stats_v3 fresh;
 
+	if (ring->xdp) {
+		ask_xdp(ring);
+		return;
+	}
 	ring->losing = fold(ring, &fresh) < 0;
 	if (!ring->losing && fresh.tp_drops != 0)
 		__atomic_store_n(&ring->lost, true, __ATOMIC_RELAXED);
 }
 
-int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
+uint32_t packet_ring_cell_of(const struct packet_ring *ring, const uint8_t *address)
+{
+	size_t offset = (size_t)(address - ring->map), block = offset / ring->block_size;
+
+	return (uint32_t)(block * ring->cells_per_block + (offset - block * ring->block_size) / ring->cell_size);
+}
+
+int packet_ring_kernel_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
 {
 	struct tpacket_stats_v3 fresh;
 	int ret = fold(ring, &fresh);
 
 	if (ret < 0)
 		return error_errno(error, -ret, "failed to get statistics from socket");
-	__atomic_store_n(&ring->lost, false, __ATOMIC_RELAXED);
 	stats->packets = __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
 	stats->drops = __atomic_load_n(&ring->drops, __ATOMIC_RELAXED);
 	stats->freezes = __atomic_load_n(&ring->freezes, __ATOMIC_RELAXED);
+	stats->ring_bytes = ring->map_length;
+	return 0;
+}
+
+int packet_ring_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
+{
+	int ret = ring->kind->stats(ring, stats, error);
+
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(&ring->lost, false, __ATOMIC_RELAXED);
 	stats->delivered = __atomic_load_n(&ring->delivered, __ATOMIC_RELAXED);
 	stats->rejected = __atomic_load_n(&ring->rejected, __ATOMIC_RELAXED);
 	stats->disordered = 0;
-	stats->ring_bytes = ring->map_length;
 	stats->ring_bytes_asked = ring->asked_length;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packet socket with its ring: setting it up, taking packets out, giving them back. One ring is one socket on one interface.
+ * A packet socket with its ring: setting it up, taking packets out, giving them back. One ring is one socket on one interface. What is read like
+ * it, the socket of an AF_XDP queue (xdp-ring.h), is a kind of it.
  *
  * Owns the socket, the mapping, and the copy of its filter. The reader's position belongs to one thread; the statistics may be read by any.
  *
@@ -15,10 +16,14 @@
 #include <net/if.h>
 
 #include "log.h"
+#include "numa.h"
 #include "packet-block.h"
+
+struct xdp_queue;
 
 struct packet_ring {
 	int fd;
+	int watch_fd;			/* the packet socket that tells what becomes of the interface: fd, or one that is not owned; -1: none */
 	uint8_t *map;
 	size_t map_length;
 	uint64_t asked_length;
@@ -28,6 +33,7 @@ struct packet_ring {
 	int ifindex;			/* 0: all interfaces */
 	bool down;			/* seen ENETDOWN and not yet seen it up or gone */
 	uint32_t busy_poll_us;
+	bool drives;			/* while it spins, it calls kind->drive */
 
 	uint32_t cell_size, cells;	/* a cell is what changes owner: a block (V3) or a frame (V2) */
 	uint32_t cells_per_block;	/* 1 with V3 */
@@ -35,7 +41,8 @@ struct packet_ring {
 	uint32_t position;		/* the cell that the reader is at */
 	struct block_cursor cursor;	/* V3: inside that block */
 	struct block_cursor after;	/* V3: where the burst that is out ends */
-	uint32_t taken;			/* V2: frames in the burst that is out */
+	uint32_t taken;			/* V2, AF_XDP: frames in the burst that is out */
+	struct xdp_queue *xdp;		/* AF_XDP: all that is different; owned. NULL: a packet socket */
 
 	uint32_t snaplen;		/* 0: whole packets */
 	bool strict;
@@ -59,7 +66,7 @@ struct packet_ring {
 /* A packet in a list of several: when it came, and its header in the ring. */
 struct packet_entry {
 	uint64_t time_ns;
-	uint8_t *frame;
+	uint8_t *frame;			/* its header in the ring, as the kind has it */
 };
 
 /* What list has found out besides. */
@@ -73,25 +80,30 @@ struct packet_list {
 };
 
 /*
- * How the two versions of the ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
+ * How the kinds of ring differ. take fills burst with up to max packets of cells that are ours; give_back returns everything in front of
  * the packet at link, or all that was taken if link is NULL, and returns how many packets that were; is_ours tells whether a cell is the reader's,
  * by a look at its status.
  */
 struct packet_ring_kind {
-	int version;
+	int version;			/* TPACKET_V3, TPACKET_V2; 0: AF_XDP */
+	uint32_t in_flight;		/* cells that packets may still go to which an old filter has let in, besides those that are ours */
 	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
 	unsigned (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
 	bool (*is_ours)(const struct packet_ring *ring, uint32_t cell);
+	int (*stats)(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error);	/* packets, drops, freezes, sizes */
+	void (*close)(struct packet_ring *ring);	/* what packet_ring_close does not know of; NULL: nothing */
+	void (*drive)(struct packet_ring *ring);	/* has the kernel look for packets; NULL: it does that by itself */
 
 	/*
 	 * For reading several rings as one. list writes down where the packets are that begin `ahead` cells from the reader's, up to max of them:
 	 * those of one block, all of them if max is block_size / BLOCK_FRAME_MIN, or those of as many frames as are ours. It returns their number,
-	 * 0 or -EBADMSG, and adds to list->cells the cells that they are in. release gives that many cells back. view looks at a packet; cut
-	 * shortens it. is_filling is true if there is a packet in that cell, which the kernel is still filling; not_before_ns is older than it.
+	 * 0 or -EBADMSG, and adds to list->cells the cells that they are in. release gives that many cells back; cell_of says which one a packet is
+	 * in. view looks at a packet; cut shortens it. is_filling is true if there is a packet in that cell, which the kernel is still filling; not_before_ns is older than it.
 	 */
 	int (*list)(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error);
 	void (*release)(struct packet_ring *ring, uint32_t cells);
-	void (*view)(struct netring_packet *packet, uint8_t *frame);
+	uint32_t (*cell_of)(const struct packet_ring *ring, const uint8_t *frame);
+	void (*view)(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *frame);
 	void (*cut)(uint8_t *frame, uint32_t captured_len);
 	bool (*is_filling)(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns);
 };
@@ -117,6 +129,12 @@ int packet_ring_let_in(struct packet_ring *ring, const struct netring_config *co
 
 /* Bytes that all the rings of a handle may have together; UINT64_MAX if nothing tells. */
 uint64_t packet_ring_memory_limit(const struct netring_config *config);
+
+/*
+ * From here to numa_leave the ring's memory is of the node that config asks for. A container may forbid to choose one: a fallback like any other.
+ */
+int packet_ring_enter_node(const struct packet_ring *ring, const struct netring_config *config, struct numa_policy *policy,
+			   struct netring_error *error);
 
 /* Packets that a filter here has taken out. One writer, the reader. */
 void packet_ring_count_rejected(struct packet_ring *ring, unsigned packets);
@@ -162,13 +180,9 @@ static inline bool packet_ring_is_plain(const struct packet_ring *ring)
 	return ring->kind == &packet_ring_v3 && !ring->filter_here && ring->filter_cells == 0;
 }
 
-/* The number of the cell that an address in the map is in. */
-static inline uint32_t packet_ring_cell_of(const struct packet_ring *ring, const uint8_t *address)
-{
-	size_t offset = (size_t)(address - ring->map), block = offset / ring->block_size;
-
-	return (uint32_t)(block * ring->cells_per_block + (offset - block * ring->block_size) / ring->cell_size);
-}
+/* Of packet sockets: the number of the cell that an address in the map is in, and the kernel's counts. */
+uint32_t packet_ring_cell_of(const struct packet_ring *ring, const uint8_t *address);
+int packet_ring_kernel_stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error);
 
 /* The cell that many steps behind the reader's. */
 static inline uint32_t packet_ring_cell_ahead(const struct packet_ring *ring, uint32_t ahead)

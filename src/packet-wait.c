@@ -26,6 +26,14 @@ static bool any_is_ready(struct packet_ring *const *rings, unsigned count)
 	return false;
 }
 
+/* Where the kernel waits to be asked for packets. */
+static void drive(struct packet_ring *const *rings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rings[i]->drives)
+			rings[i]->kind->drive(rings[i]);
+}
+
 /* Watches the rings without sleeping, for a part of *timeout_ms. True if there is something. */
 static bool spin(struct packet_ring *const *rings, unsigned count, int *timeout_ms, const volatile int *stop)
 {
@@ -37,6 +45,7 @@ static bool spin(struct packet_ring *const *rings, unsigned count, int *timeout_
 	do {
 		if (any_is_ready(rings, count))
 			return true;
+		drive(rings, count);
 	} while (!(stop && *stop) && now_us() < end);
 	return false;
 }
@@ -47,7 +56,7 @@ static int take_error(struct packet_ring *ring, struct netring_error *error)
 	int pending = 0;
 	socklen_t size = sizeof(pending);
 
-	if (getsockopt(ring->fd, SOL_SOCKET, SO_ERROR, &pending, &size) < 0)
+	if (getsockopt(ring->watch_fd, SOL_SOCKET, SO_ERROR, &pending, &size) < 0)
 		pending = errno;
 	if (pending == ENETDOWN) {
 		ring->down = true;
@@ -78,11 +87,11 @@ static int look_after_interface(struct packet_ring *ring, struct netring_error *
 
 	if (ring->ifindex == 0)
 		return WAIT_DOWN;
-	if (getsockname(ring->fd, (struct sockaddr *)&address, &size) < 0)
+	if (getsockname(ring->watch_fd, (struct sockaddr *)&address, &size) < 0)
 		return error_errno(error, errno, "getsockname failed");
 	if (address.sll_ifindex == -1)
 		return error_set(error, ENODEV, "The interface disappeared");
-	up = interface_is_up(ring->fd, ring->interface, error);
+	up = interface_is_up(ring->watch_fd, ring->interface, error);
 	if (up < 0)
 		return up;
 	ring->down = up == 0;
@@ -108,6 +117,23 @@ static bool any_is_down(struct packet_ring *const *rings, unsigned count)
 	return false;
 }
 
+/*
+ * What poll is to look at: the rings, then whoever else tells what becomes of their interfaces (for rings of one interface that is the same, more than
+ * once), then wake_fd. Returns the number.
+ */
+static unsigned make_events(struct pollfd *events, struct packet_ring *const *rings, unsigned count, int wake_fd)
+{
+	unsigned number = count;
+
+	for (unsigned i = 0; i < count; i++)
+		events[i] = (struct pollfd){ .fd = rings[i]->fd, .events = POLLIN };
+	for (unsigned i = 0; i < count; i++)
+		if (rings[i]->watch_fd != rings[i]->fd)
+			events[number++] = (struct pollfd){ .fd = rings[i]->watch_fd };
+	events[number] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+	return number + 1;
+}
+
 static bool any_has_packets(const struct pollfd *events, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -118,8 +144,11 @@ static bool any_has_packets(const struct pollfd *events, unsigned count)
 
 static int take_events(struct packet_ring *const *rings, const struct pollfd *events, unsigned count, struct netring_error *error)
 {
+	unsigned watcher = count;
+
 	for (unsigned i = 0; i < count; i++) {
-		int ret = events[i].revents ? socket_event(rings[i], events[i].revents, error) : 0;
+		short seen = rings[i]->watch_fd == rings[i]->fd ? events[i].revents : events[watcher++].revents;
+		int ret = seen ? socket_event(rings[i], seen, error) : 0;
 
 		if (ret < 0)
 			return name_interface(rings[i], ret, error);
@@ -154,17 +183,16 @@ static int read_wakes(int wake_fd, struct netring_error *error)
 
 int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
-	struct pollfd events[PACKET_WAIT_MAX + 1];
+	struct pollfd events[2 * PACKET_WAIT_MAX + 1];
+	unsigned number;
 	int ret;
 
 	if (count != 0 && rings[0]->busy_poll_us && timeout_ms != 0 && spin(rings, count, &timeout_ms, stop))
 		return WAIT_READY;
 	if (timeout_ms != 0 && any_is_down(rings, count))
 		timeout_ms = 1;
-	for (unsigned i = 0; i < count; i++)
-		events[i] = (struct pollfd){ .fd = rings[i]->fd, .events = POLLIN };
-	events[count] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
-	ret = poll(events, wake_fd >= 0 ? count + 1 : count, timeout_ms);
+	number = make_events(events, rings, count, wake_fd);
+	ret = poll(events, wake_fd >= 0 ? number : number - 1, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");
 	if (any_has_packets(events, count))
@@ -172,7 +200,7 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	ret = take_events(rings, events, count, error);
 	if (ret < 0)
 		return ret;
-	if (events[count].revents & POLLIN)
+	if (events[number - 1].revents & POLLIN)
 		return read_wakes(wake_fd, error);
 	return look_after_interfaces(rings, count, error);
 }

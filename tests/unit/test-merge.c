@@ -225,7 +225,7 @@ static uint32_t id_of(unsigned n)
 	struct netring_packet packet;
 	uint32_t id;
 
-	rings[source_of_packet(n)].kind->view(&packet, merge.packet[n].frame);
+	rings[source_of_packet(n)].kind->view(&rings[source_of_packet(n)], &packet, merge.packet[n].frame);
 	ck_assert_uint_ge(packet.captured_len, LENGTH);
 	memcpy(&id, packet.data + ETHERNET, sizeof(id));
 	ck_assert_uint_lt(id, next_id);
@@ -850,7 +850,7 @@ START_TEST(test_hostile_blocks)
 			for (int n = 0; n < taken; n++) {
 				struct netring_packet packet;
 
-				packet_ring_v3.view(&packet, merge.packet[n].frame);
+				packet_ring_v3.view(merge.packet[n].source->ring, &packet, merge.packet[n].frame);
 				for (uint32_t b = 0; b < packet.captured_len; b++)
 					touched += packet.data[b];
 			}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening an interface for AF_XDP. The order is what loses no packet, and lets none in that the filter does not want: program and maps, then a bound
+ * socket for each queue, then their places in the map; attaching the program is the last step.
+ */
+#include "xdp-port.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "geometry.h"
+#include "interface.h"
+
+/* Less than this is no ring: one round of NAPI for each of a few CPUs fills it. */
+#define FRAMES_MIN 512
+
+/* Below 0x0600 a type field is a length: no packet has this type. With type 0 a socket would not be told of its interface. */
+#define IDLE_PROTOCOL 0x05ff
+
+void xdp_port_init(struct xdp_port *port)
+{
+	memset(port, 0, sizeof(*port));
+	xdp_program_init(&port->program);
+	port->watch_fd = -1;
+}
+
+void xdp_port_close(struct xdp_port *port)
+{
+	xdp_program_close(&port->program);
+	if (port->watch_fd >= 0)
+		close(port->watch_fd);
+	xdp_port_init(port);
+}
+
+static int look_up_link(int fd, const char *interface, struct sockaddr_ll *link, struct netring_error *error)
+{
+	struct ifreq request;
+	int ret = interface_index(fd, interface, &link->sll_ifindex, error);
+
+	if (ret < 0)
+		return ret;
+
+	memset(&request, 0, sizeof(request));
+	strncpy(request.ifr_name, interface, sizeof(request.ifr_name) - 1);
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		return error_errno(error, errno, "%s: SIOCGIFHWADDR", interface);
+	link->sll_family = AF_PACKET;
+	link->sll_hatype = request.ifr_hwaddr.sa_family;
+	link->sll_halen = ETH_ALEN;
+	memcpy(link->sll_addr, request.ifr_hwaddr.sa_data, ETH_ALEN);
+	if (link->sll_hatype == ARPHRD_ETHER || link->sll_hatype == ARPHRD_LOOPBACK)
+		return 0;
+	return error_set(error, EOPNOTSUPP, "%s is no Ethernet (link type %u), and AF_XDP is for Ethernet", interface, link->sll_hatype);
+}
+
+int xdp_port_queues(const struct netring_config *config, const char *interface, struct queue_list *queues, struct netring_error *error)
+{
+	struct netring_error about = { "" };
+	struct sockaddr_ll link = { 0 };
+	int fd, ret;
+
+	if (!interface)
+		return error_set(error, EOPNOTSUPP, "XDP is at one interface: all of them at once (\"any\") cannot be captured by AF_XDP");
+	/* Of any family, for its ioctl. Of this one it needs no privilege. */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_errno(error, errno, "socket");
+	ret = look_up_link(fd, interface, &link, error);
+	if (ret == 0) {
+		ret = queue_list_parse(queues, config->xdp.queues, (unsigned)interface_receive_queues(fd, interface), &about);
+		if (ret < 0)
+			error_set(error, -ret, "%s: queues %s", interface, about.text);
+	}
+	close(fd);
+	return ret;
+}
+
+/* Bound to the interface, of a type that no packet has. */
+static int open_watch(struct xdp_port *port, const struct netring_config *config, const char *interface, struct sockaddr_ll *link,
+		      struct netring_error *error)
+{
+	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(IDLE_PROTOCOL) };
+	struct packet_mreq membership = { .mr_type = PACKET_MR_PROMISC };
+	int ret, up;
+
+	port->watch_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (port->watch_fd < 0)
+		return error_errno(error, errno, "socket (AF_PACKET, CAP_NET_RAW)");
+	ret = look_up_link(port->watch_fd, interface, link, error);
+	if (ret < 0)
+		return ret;
+	up = interface_is_up(port->watch_fd, interface, error);
+	if (up < 0)
+		return up;
+	if (up == 0)
+		return error_errno(error, ENETDOWN, "bind to %s", interface);
+	address.sll_ifindex = membership.mr_ifindex = link->sll_ifindex;
+	if (config->promiscuous && setsockopt(port->watch_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership)) < 0)
+		return error_errno(error, errno, "setsockopt (PACKET_ADD_MEMBERSHIP)");
+	if (bind(port->watch_fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return error_errno(error, errno, "bind to %s", interface);
+	return 0;
+}
+
+static bool is_power_of_two(uint32_t number)
+{
+	return number != 0 && (number & (number - 1)) == 0;
+}
+
+static int check_config(const struct netring_config *config, struct netring_error *error)
+{
+	const struct netring_xdp *xdp = &config->xdp;
+
+	if (!is_power_of_two(xdp->frames) || xdp->frames < FRAMES_MIN || xdp->frames > UINT32_C(1) << 24)
+		return error_set(error, EINVAL, "xdp.frames %u: must be a power of two, %d..16777216", xdp->frames, FRAMES_MIN);
+	if (xdp->frame_size != 2048 && xdp->frame_size != 4096)
+		return error_set(error, EINVAL, "xdp.frame_size %u: must be 2048 or 4096", xdp->frame_size);
+	if (config->reserve > XDP_FRAME_METADATA)
+		return error_set(error, EINVAL, "reserve %u: of AF_XDP %d at the most", config->reserve, XDP_FRAME_METADATA);
+	return 0;
+}
+
+/* As many as there is memory for. */
+static int plan_frames(const struct xdp_port *port, const struct netring_config *config, const char *interface, uint64_t limit, uint32_t *frames,
+		       struct netring_error *error)
+{
+	uint64_t size = config->xdp.frame_size, asked = config->xdp.frames * size;
+	int ret = check_config(config, error);
+
+	*frames = config->xdp.frames;
+	if (ret < 0 || asked <= limit)
+		return ret;
+	if (!config->limit_memory)
+		return error_set(error, ENOMEM, "%s: %" PRIu64 " KiB for the frames of each queue: there is memory for %" PRIu64 " KiB", interface,
+				 asked >> 10, limit >> 10);
+	while (*frames > FRAMES_MIN && *frames * size > limit)
+		*frames /= 2;
+	if (config->strict)
+		return error_set(error, ENOMEM, "%s: each queue would have %u frames instead of %u: %s", interface, *frames, config->xdp.frames,
+				 "all together may have an eighth of the memory that the process may still use");
+	log_write(&port->log, LOG_WARN, "%s: each queue has %u frames instead of %u: %s", interface, *frames, config->xdp.frames,
+		  "all together have an eighth of the memory that the process may still use");
+	return 0;
+}
+
+static int open_rings(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
+		      struct xdp_ring_options *options, struct netring_error *error)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < queues->count; i++) {
+		options->queue = queues->number[i];
+		/* The first sends, and looks after the interface. */
+		options->transmits = i == 0;
+		options->watch_fd = i == 0 ? port->watch_fd : -1;
+		ret = xdp_ring_open(&rings[i], config, options, &port->log, error);
+		if (ret < 0)
+			return ret;
+		port->rings = i + 1;
+		rings[i].asked_length = (uint64_t)config->xdp.frames * config->xdp.frame_size;
+		ret = xdp_program_add(&port->program, options->queue, rings[i].fd, error);
+	}
+	return ret;
+}
+
+static int attach(struct xdp_port *port, const struct netring_config *config, struct netring_error *error)
+{
+	int ret = xdp_program_attach(&port->program, error);
+
+	/* What was asked for by name is not quietly replaced by something else. */
+	return ret == -EOPNOTSUPP && config->xdp.mode != NETRING_XDP_MODE_AUTO ? -EINVAL : ret;
+}
+
+/* What became of it, and what it does not see. */
+static void report(const struct xdp_port *port, const struct packet_ring *rings, unsigned count)
+{
+	const char *interface = rings[0].interface;
+	bool strips = interface_strips_vlan(port->watch_fd, interface);
+	uint32_t longest;
+
+	log_write(&port->log, LOG_INFO, "%s: AF_XDP, %s, %s, %u queue%s, %u frames of %llu bytes each%s", interface,
+		  port->program.native ? "native" : "generic", rings[0].xdp->zero_copy ? "zero-copy" : "copied", count, count == 1 ? "" : "s",
+		  rings[0].cells, (unsigned long long)~rings[0].xdp->chunk_mask + 1, rings[0].drives ? ", with the driver polled" : "");
+	log_write(&port->log, LOG_WARN, "%s: XDP does not see what this host sends%s", interface,
+		  strips ? ", nor VLAN tags, which the adapter takes out (ethtool -K rxvlan off)" : "");
+	if (interface_longest_frame(port->watch_fd, interface, &longest) == 0 && longest > rings[0].xdp->longest)
+		log_write(&port->log, LOG_WARN,
+			  "%s: packets of more than %u bytes are lost, and its MTU allows %u (NETRING_XDP_FRAME_SIZE, or the MTU)", interface,
+			  rings[0].xdp->longest, longest);
+}
+
+int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
+		  uint64_t memory_limit, const struct log *log, struct netring_error *error)
+{
+	struct xdp_ring_options options = {
+		.interface = config->interface,
+		.frame_size = config->xdp.frame_size,
+		.program = &port->program,
+	};
+	struct xdp_program_options program = {
+		.interface = config->interface,
+		.mode = config->xdp.mode,
+		.steal = config->xdp.steal,
+		.strict = config->strict,
+		.queues = QUEUE_LIST_MAX,
+		.log = &port->log,
+	};
+	int ret;
+
+	xdp_port_init(port);
+	port->log = *log;
+	ret = open_watch(port, config, config->interface, &options.link, error);
+	if (ret == 0)
+		ret = plan_frames(port, config, config->interface, memory_limit, &options.frames, error);
+	if (ret == 0) {
+		program.ifindex = options.link.sll_ifindex;
+		ret = xdp_program_open(&port->program, &program, config->filter, config->filter_length, error);
+	}
+	if (ret == 0)
+		ret = open_rings(port, rings, config, queues, &options, error);
+	if (ret == 0)
+		ret = attach(port, config, error);
+	if (ret == 0)
+		report(port, rings, queues->count);
+	else
+		xdp_port_close(port);
+	return ret;
+}

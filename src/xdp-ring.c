@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading and sending through the AF_XDP socket of one queue. See xdp-ring.h for who owns a frame; xdp-ring-open.c opens and closes it.
+ *
+ * The reader's words are the consumer of the receive ring and the producer of the fill ring; the kernel's are the other two. Frames go back in the
+ * order in which they came, as many at a time as the reader is through with.
+ */
+#include "xdp-ring.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "xdp-ring-open.h"
+
+/* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
+#define IN_FLIGHT 1024
+
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+/* Below this a type field is a length. */
+#define ETHERTYPE_MIN 0x600
+
+/* Pairs with the kernel's release of the producer in __xskq_prod_submit: descriptors and what they point to are visible after this. */
+static inline uint32_t waiting(const struct xdp_queue *queue)
+{
+	return load_acquire(queue->receive.producer) - queue->taken;
+}
+
+static inline const struct xdp_desc *desc_at(const struct xdp_queue *queue, uint32_t cell)
+{
+	return (const struct xdp_desc *)queue->receive.entries + cell;
+}
+
+static bool is_ours(const struct packet_ring *ring, uint32_t cell)
+{
+	return waiting(ring->xdp) > ((cell - ring->position) & ring->xdp->receive.mask);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
+static void compare_clocks(struct xdp_queue *queue)
+{
+	bool is_tai = queue->program->tai;
+	uint64_t utc = clock_ns(CLOCK_REALTIME), other = clock_ns(is_tai ? CLOCK_TAI : CLOCK_MONOTONIC);
+
+	queue->tai_ahead_ns = is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
+	queue->batches = 0;
+}
+
+uint64_t xdp_ring_stamp(struct packet_ring *ring)
+{
+	struct xdp_queue *queue = ring->xdp;
+
+	if (!queue->unstamped)
+		log_write(&ring->log, LOG_WARN,
+			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
+			  ring->interface);
+	queue->unstamped = true;
+	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns;
+}
+
+int xdp_ring_corrupted(const struct packet_ring *ring, const struct xdp_desc *desc, struct netring_error *error)
+{
+	return error_set(error, EBADMSG, "corrupted descriptor on AF_XDP ring: %u bytes at %#llx, of %zu", desc->len, (unsigned long long)desc->addr,
+			 ring->xdp->umem_length);
+}
+
+/* A cursor for up to max packets from that cell on, which do not go round the end of the ring. */
+static void open_cursor(struct packet_ring *ring, struct xdp_cursor *cursor, uint32_t cell, uint32_t max)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint32_t straight = ring->cells - cell;
+
+	if (unlikely(queue->batches++ == XDP_CLOCK_BATCHES))
+		compare_clocks(queue);
+	cursor->first = cursor->desc = desc_at(queue, cell);
+	cursor->end = cursor->desc + (max < straight ? max : straight);
+	cursor->umem = queue->umem;
+	cursor->room = queue->umem_length - queue->longest - sizeof(struct xdp_notes);
+	cursor->longest = queue->longest;
+	cursor->tai_ahead_ns = queue->tai_ahead_ns;
+	cursor->snaplen = queue->snaplen;
+	cursor->ring = ring;
+}
+
+/* The frames of so many descriptors, which do not go round the end of the ring, to the places in the fill ring that have the same numbers. */
+static inline void refill(struct xdp_queue *queue, uint32_t cell, uint32_t count)
+{
+	const struct xdp_desc *desc = desc_at(queue, cell);
+	uint64_t *fill = (uint64_t *)queue->fill.entries + cell, chunk_mask = queue->chunk_mask;
+
+#pragma GCC unroll 4 /* 4 instructions a packet less */
+	for (uint32_t i = 0; i < count; i++)
+		fill[i] = desc[i].addr & chunk_mask;
+}
+
+/* The consumer of the receive ring goes on, and the frames go back. */
+static void release(struct packet_ring *ring, uint32_t cells)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint32_t position = ring->position, straight = ring->cells - position;
+
+	if (unlikely(cells > straight)) {
+		refill(queue, position, straight);
+		refill(queue, 0, cells - straight);
+	} else {
+		refill(queue, position, cells);
+	}
+	ring->position = (position + cells) & queue->receive.mask;
+	queue->taken += cells;
+	if ((int32_t)(queue->seen - queue->taken) < 0)
+		queue->seen = queue->taken;
+	if (unlikely(ring->filter_cells))
+		ring->filter_cells -= cells < ring->filter_cells ? cells : ring->filter_cells;
+	/* Pair with the kernel's acquires: our last look at descriptors and frames comes before this. */
+	store_release(queue->fill.producer, queue->taken + ring->cells);
+	store_release(queue->receive.consumer, queue->taken);
+	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELAXED);
+	if (unlikely(__atomic_load_n(queue->fill.flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP))
+		xdp_ring.drive(ring);
+}
+
+/* In place */
+
+int xdp_ring_borrow(struct packet_ring *ring, struct xdp_cursor *cursor, unsigned max)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint32_t there = waiting(queue);
+
+	if (unlikely(queue->seen != queue->taken))
+		return -EAGAIN;
+	if (there == 0) {
+		queue->batches = XDP_CLOCK_BATCHES; /* the clocks are compared when the next packet comes */
+		return 0;
+	}
+	open_cursor(ring, cursor, ring->position, there < max ? there : max);
+	return 1;
+}
+
+void xdp_ring_return(struct packet_ring *ring, const struct xdp_desc *desc)
+{
+	uint32_t packets = (uint32_t)(desc - desc_at(ring->xdp, ring->position));
+
+	packet_ring_count_delivered(ring, packets);
+	release(ring, packets);
+}
+
+/* In bursts, and in lists */
+
+static uint8_t packet_type(const uint8_t *address, const uint8_t *own)
+{
+	static const uint8_t broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	if (address[0] & 1)
+		return memcmp(address, broadcast, ETH_ALEN) == 0 ? PACKET_BROADCAST : PACKET_MULTICAST;
+	return memcmp(address, own, ETH_ALEN) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
+}
+
+/* As eth_type_trans has it. */
+static uint16_t protocol(const uint8_t *data)
+{
+	uint16_t type = (uint16_t)(data[12] << 8 | data[13]);
+
+	if (type >= ETHERTYPE_MIN)
+		return htons(type);
+	return data[14] == 0xff && data[15] == 0xff ? htons(ETH_P_802_3) : htons(ETH_P_802_2);
+}
+
+static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *place)
+{
+	struct xdp_frame *frame = (struct xdp_frame *)place;
+	struct xdp_notes *notes = xdp_notes_of(frame);
+	struct sockaddr_ll link = ring->xdp->link;
+
+	packet->data = xdp_frame_data(frame);
+	packet->time_sec = (uint32_t)(frame->time_ns / NSEC_PER_SEC);
+	packet->time_nsec = (uint32_t)(frame->time_ns % NSEC_PER_SEC);
+	packet->captured_len = frame->captured_len;
+	packet->wire_len = frame->wire_len;
+	packet->flags = 0;
+	packet->rxhash = 0;
+	packet->vlan_tci = packet->vlan_tpid = 0;
+	packet->ring = 0;
+	/* A frame has room for a whole header, whatever came. */
+	link.sll_pkttype = packet_type(packet->data, ring->xdp->link.sll_addr);
+	link.sll_protocol = protocol(packet->data);
+	memcpy(link.sll_addr, packet->data + ETH_ALEN, ETH_ALEN);
+	memcpy(&notes->link, &link, sizeof(link));
+	packet->link = (const struct sockaddr_ll *)((const uint8_t *)notes + offsetof(struct xdp_notes, link));
+}
+
+static struct xdp_frame *frame_of(const struct packet_ring *ring, uint32_t cell)
+{
+	return (struct xdp_frame *)(ring->xdp->umem + desc_at(ring->xdp, cell)->addr) - 1;
+}
+
+/*
+ * The frame of the packet that many behind the reader's, made ready if it is not yet. The caller knows that it is there. NULL: its descriptor is
+ * corrupted.
+ */
+static struct xdp_frame *make_ready(struct packet_ring *ring, uint32_t ahead, struct netring_error *error)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint32_t cell = (ring->position + ahead) & queue->receive.mask;
+	struct xdp_cursor cursor;
+	struct xdp_packet packet;
+	struct xdp_frame *frame;
+
+	if ((int32_t)(queue->taken + ahead - queue->seen) < 0)
+		return frame_of(ring, cell);
+	open_cursor(ring, &cursor, cell, 1);
+	if (!xdp_ring_next(&cursor, &packet)) {
+		xdp_ring_corrupted(ring, cursor.desc, error);
+		return NULL;
+	}
+	frame = (struct xdp_frame *)packet.data - 1;
+	frame->captured_len = packet.captured_len;
+	frame->wire_len = packet.wire_len;
+	frame->time_ns = packet.tai_ns - cursor.tai_ahead_ns;
+	xdp_notes_of(frame)->cell = cell;
+	queue->seen = queue->taken + ahead + 1;
+	return frame;
+}
+
+static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
+{
+	uint32_t there = waiting(ring->xdp);
+	unsigned n;
+
+	if (there == 0)
+		ring->xdp->batches = XDP_CLOCK_BATCHES;
+	burst->block_sequence = 0;
+	burst->losing = false;
+	for (n = 0; n < max && n < there; n++) {
+		struct xdp_frame *frame = make_ready(ring, n, n ? NULL : error);
+
+		if (!frame) {
+			if (n == 0)
+				return -EBADMSG;
+			break;
+		}
+		view(ring, &burst->packet[n], (uint8_t *)frame);
+	}
+	ring->taken = n;
+	return (int)n;
+}
+
+static uint32_t cell_of(const struct packet_ring *ring, const uint8_t *place)
+{
+	(void)ring;
+	return xdp_notes_of((struct xdp_frame *)place)->cell;
+}
+
+static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+{
+	const struct xdp_notes *notes = link ? (const struct xdp_notes *)((const uint8_t *)link - offsetof(struct xdp_notes, link)) : NULL;
+	unsigned consumed = notes ? (notes->cell - ring->position) & ring->xdp->receive.mask : ring->taken;
+
+	ring->taken = 0;
+	release(ring, consumed);
+	return consumed;
+}
+
+/*
+ * In a queue packets are in the order of their stamps, but they have been stamped before they came here: what another queue is going to get may be
+ * older.
+ */
+static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error)
+{
+	uint32_t there = waiting(ring->xdp);
+	uint64_t last_ns = 0;
+	unsigned n;
+
+	list->losing = list->disorder = false;
+	list->early_stamps = true;
+	list->rest.left = 0;
+	if (there <= ahead)
+		ring->xdp->batches = XDP_CLOCK_BATCHES;
+	for (n = 0; n < max && ahead + n < there; n++) {
+		struct xdp_frame *frame = make_ready(ring, ahead + n, n ? NULL : error);
+
+		if (!frame) {
+			if (n == 0)
+				return -EBADMSG;
+			break;
+		}
+		list->entry[n] = (struct packet_entry){ frame->time_ns, (uint8_t *)frame };
+		list->disorder |= frame->time_ns < last_ns;
+		last_ns = frame->time_ns;
+	}
+	list->cells += n;
+	return (int)n;
+}
+
+static void cut(uint8_t *place, uint32_t captured_len)
+{
+	((struct xdp_frame *)place)->captured_len = captured_len;
+}
+
+/* A packet is handed over when it is whole; nothing tells of it before. */
+static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t *not_before_ns)
+{
+	(void)ring;
+	(void)ahead;
+	(void)not_before_ns;
+	return false;
+}
+
+/* A queue without room for a packet counts it as dropped where it has no frame, and as "ring full" where it has no descriptor: never as both. */
+static int stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
+{
+	const struct xdp_queue *queue = ring->xdp;
+	struct xdp_statistics counts = { 0 };
+	socklen_t size = sizeof(counts);
+	uint64_t consumed;
+
+	if (getsockopt(ring->fd, SOL_XDP, XDP_STATISTICS, &counts, &size) < 0)
+		return error_errno(error, errno, "failed to get statistics from socket");
+	consumed = __atomic_load_n(&queue->consumed, __ATOMIC_RELAXED);
+	stats->drops = counts.rx_dropped + counts.rx_ring_full;
+	/* The producer in 64 bits, whatever the reader has taken meanwhile. */
+	stats->packets = consumed + (load_acquire(queue->receive.producer) - (uint32_t)consumed) + stats->drops;
+	stats->freezes = 0;
+	stats->ring_bytes = queue->umem_length;
+	return 0;
+}
+
+static void drive(struct packet_ring *ring)
+{
+	/* There are no bytes to be had: it is only to be called. */
+	if (recvfrom(ring->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) < 0)
+		return;
+}
+
+const struct packet_ring_kind xdp_ring = {
+	.version = 0,
+	.in_flight = IN_FLIGHT,
+	.take = take,
+	.give_back = give_back,
+	.is_ours = is_ours,
+	.stats = stats,
+	.close = xdp_ring_close,
+	.drive = drive,
+	.list = list,
+	.release = release,
+	.cell_of = cell_of,
+	.view = view,
+	.cut = cut,
+	.is_filling = is_filling,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The AF_XDP socket of one receive queue as a kind of packet ring: memory for frames (the umem), and four rings of descriptors around it.
+ *
+ * Who owns a frame:
+ *	fill ring	the kernel's: the next packet goes there
+ *	receive ring	ours, from when the kernel has put a descriptor there until its frame is in the fill ring again
+ *	transmit ring	the kernel's, until it comes back in the completion ring; these are frames of their own, which no packet is received into
+ *
+ * A cell of the ring is a descriptor of the receive ring. One reader; the statistics and sending may be any thread's.
+ */
+#ifndef NETRING_XDP_RING_H
+#define NETRING_XDP_RING_H
+
+#include <linux/if_xdp.h>
+#include <net/ethernet.h>
+#include <pthread.h>
+
+#include "packet-ring.h"
+#include "xdp-frame.h"
+#include "xdp-program.h"
+
+/* Frames on their way out at the same time; a power of two. */
+#define XDP_TRANSMIT_FRAMES 64
+
+/* Batches after which the distance of the two clocks is looked at again, under load. A leap second is announced months before. */
+#define XDP_CLOCK_BATCHES 256
+
+/* A ring of the kernel's. producer and consumer run on, modulo 2^32; an entry's place is that modulo the number of entries. */
+struct xdp_area {
+	uint32_t *producer, *consumer, *flags;
+	void *entries;
+	uint32_t mask;			/* entries - 1 */
+	uint8_t *map;
+	size_t map_length;
+};
+
+/* The fill ring has as many entries as the receive ring, and all at first: the producer of one is as far ahead of the other's consumer at all times. */
+struct xdp_queue {
+	struct xdp_area receive, fill, transmit, completion;
+	uint8_t *umem;
+	size_t umem_length;
+	uint64_t chunk_mask;		/* of an address: where its frame begins */
+	uint32_t longest;		/* bytes of a packet that a frame has room for */
+	uint32_t taken;			/* consumer of the receive ring */
+	uint32_t seen;			/* frames before this one have been made ready for the reader, and some of them may not have been consumed yet */
+	uint32_t snaplen;		/* UINT32_MAX: none */
+	uint64_t consumed;		/* taken, in 64 bits; any thread may look */
+	uint64_t tai_ahead_ns;		/* TAI - UTC */
+	unsigned batches;		/* since tai_ahead_ns was looked at */
+	bool unstamped;			/* it has been said that the program's stamp does not come through */
+	bool zero_copy;
+	const struct xdp_program *program;	/* on the interface */
+	uint16_t number;
+	struct sockaddr_ll link;	/* what all packets have in common, and the interface's own address */
+	pthread_mutex_t sending;	/* for transmit and completion, and what follows */
+	uint32_t sent;			/* producer of the transmit ring */
+	uint32_t idle;			/* frames to send from: the first of idle_frame */
+	uint64_t idle_frame[XDP_TRANSMIT_FRAMES];
+};
+
+/* What the reader notes down in front of a frame. The kernel leaves 256 bytes of room. */
+struct xdp_notes {
+	uint32_t cell;
+	struct sockaddr_ll link;	/* written when the packet is looked at */
+	uint16_t unused;		/* a packet begins 2 bytes behind a multiple of 4, so that its IP header does not */
+	struct xdp_frame frame;
+} __attribute__((packed));
+
+struct xdp_ring_options {
+	const char *interface;
+	struct sockaddr_ll link;	/* ifindex, type and address of the interface */
+	unsigned queue;
+	int watch_fd;			/* packet socket that tells of the interface, not owned; -1: another ring looks at it */
+	uint32_t frames, frame_size;	/* for receiving; powers of two */
+	bool transmits;
+	const struct xdp_program *program;	/* must outlive the ring */
+};
+
+/*
+ * Opens the socket of a queue, not yet fed by a program. config: what is not in options. -EBUSY: the queue has a socket already; -ENOMEM;
+ * -EOPNOTSUPP, -EPERM: not to be had here; -EINVAL: a mode of copying that was asked for is. On failure the ring is closed.
+ */
+int xdp_ring_open(struct packet_ring *ring, const struct netring_config *config, const struct xdp_ring_options *options, const struct log *log,
+		  struct netring_error *error);
+
+extern const struct packet_ring_kind xdp_ring;
+
+/* As netring_send. */
+int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error);
+
+/* Reading in place. */
+
+struct xdp_cursor {
+	const struct xdp_desc *desc, *end;	/* the next packet's, and where to stop */
+	const struct xdp_desc *first;
+	uint8_t *umem;
+	uint64_t room;			/* behind the notes of the last packet that there can be */
+	uint32_t longest;		/* packet */
+	uint64_t tai_ahead_ns;
+	uint32_t snaplen;
+	struct packet_ring *ring;
+};
+
+/* What the reader makes of one. */
+struct xdp_packet {
+	uint8_t *data;
+	uint32_t captured_len, wire_len;
+	uint64_t tai_ns;		/* cursor->tai_ahead_ns more than UTC */
+};
+
+/* For a packet without a stamp: tai_ns of the present time, and once a line in the log. */
+uint64_t xdp_ring_stamp(struct packet_ring *ring);
+
+/*
+ * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the descriptor cannot be true. Once only for
+ * each packet: the mark of what the program has left there is wiped out.
+ */
+static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *packet)
+{
+	const struct xdp_desc *desc = cursor->desc;
+	struct xdp_frame *frame;
+	uint32_t length, captured;
+
+	if (unlikely(desc == cursor->end))
+		return false;
+	length = desc->len;
+	/* An address of less than the notes wraps around. */
+	if (unlikely(desc->addr - sizeof(struct xdp_notes) > cursor->room || length > cursor->longest))
+		return false;
+	packet->data = cursor->umem + desc->addr;
+	packet->wire_len = length;
+	captured = length < cursor->snaplen ? length : cursor->snaplen;
+	frame = (struct xdp_frame *)packet->data - 1;
+	if (likely(frame->mark == XDP_FRAME_MARK)) {
+		frame->mark = 0;
+		packet->tai_ns = frame->tai_ns;
+		if (unlikely(frame->verdict < captured) && frame->verdict != 0)
+			captured = frame->verdict;
+	} else {
+		packet->tai_ns = xdp_ring_stamp(cursor->ring);
+	}
+	packet->captured_len = captured;
+	cursor->desc = desc + 1;
+	return true;
+}
+
+/*
+ * 1 and a cursor for up to max packets that are there, 0 if there are none, -EAGAIN if some of them have been made ready already (take them as a
+ * burst). Only while no filter is due.
+ */
+int xdp_ring_borrow(struct packet_ring *ring, struct xdp_cursor *cursor, unsigned max);
+
+/* Gives back the packets in front of desc, a cursor's. */
+void xdp_ring_return(struct packet_ring *ring, const struct xdp_desc *desc);
+
+/* -EBADMSG and a sentence about the descriptor. */
+int xdp_ring_corrupted(const struct packet_ring *ring, const struct xdp_desc *desc, struct netring_error *error);
+
+static inline struct xdp_notes *xdp_notes_of(struct xdp_frame *frame)
+{
+	return (struct xdp_notes *)((uint8_t *)frame - offsetof(struct xdp_notes, frame));
+}
+
+#endif

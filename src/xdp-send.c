@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending through an AF_XDP socket: the packet is copied into a frame, the frame's descriptor goes into the transmit ring, and the kernel is called.
+ * Frames come back in the completion ring, in any order.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "xdp-ring.h"
+
+/* How long a packet waits for room. */
+#define PATIENCE_MS 1000
+
+#define VLAN_TAG_LEN 4
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The kernel does not look at the length for us, as it does for packet sockets. */
+static int check_length(const struct packet_ring *ring, size_t length, struct netring_error *error)
+{
+	struct ifreq request;
+
+	memset(&request, 0, sizeof(request));
+	memcpy(request.ifr_name, ring->interface, sizeof(request.ifr_name));
+	if (length < ETH_HLEN)
+		return error_errno(error, EINVAL, "send");
+	if (ioctl(ring->watch_fd, SIOCGIFMTU, &request) < 0)
+		return error_errno(error, errno, "send: %s: SIOCGIFMTU", ring->interface);
+	if (length > (size_t)request.ifr_mtu + ETH_HLEN + VLAN_TAG_LEN)
+		return error_errno(error, EMSGSIZE, "send");
+	if (length > ~ring->xdp->chunk_mask + 1)
+		return error_set(error, EMSGSIZE, "send: a packet of %zu bytes is longer than a frame of AF_XDP's, %llu bytes", length,
+				 (unsigned long long)(~ring->xdp->chunk_mask + 1));
+	return 0;
+}
+
+static void collect_completions(struct xdp_queue *queue)
+{
+	const uint64_t *done = queue->completion.entries;
+	uint32_t consumer = *queue->completion.consumer;
+	/* Pairs with the kernel's release in xskq_prod_submit_addr: the addresses are visible after this. */
+	uint32_t producer = load_acquire(queue->completion.producer);
+
+	for (; consumer != producer && queue->idle < XDP_TRANSMIT_FRAMES; consumer++)
+		queue->idle_frame[queue->idle++] = done[consumer & queue->completion.mask] & queue->chunk_mask;
+	store_release(queue->completion.consumer, consumer);
+}
+
+static bool is_passing(int err)
+{
+	return err == EAGAIN || err == EBUSY || err == ENOBUFS || err == EINTR;
+}
+
+/* 0, or the errno of a call that the kernel has not answered by taking frames. */
+static int kick(const struct packet_ring *ring)
+{
+	return sendto(ring->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? errno : 0;
+}
+
+static int wait_for_frame(struct packet_ring *ring, struct netring_error *error)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint64_t end = now_ms() + PATIENCE_MS;
+	int err;
+
+	for (;;) {
+		collect_completions(queue);
+		if (queue->idle)
+			return 0;
+		err = kick(ring);
+		if (err && !is_passing(err))
+			return error_errno(error, err, "send");
+		if (now_ms() >= end)
+			return error_errno(error, ENOBUFS, "send: no frame has come back for %d ms", PATIENCE_MS);
+		poll(NULL, 0, 1);
+	}
+}
+
+/* Nothing has been taken, because the interface is down or gone: the last descriptor and its frame come back. */
+static int withdraw(struct xdp_queue *queue, uint64_t address, int err, struct netring_error *error)
+{
+	store_release(queue->transmit.producer, --queue->sent);
+	queue->idle_frame[queue->idle++] = address;
+	return error_errno(error, err ? err : EAGAIN, "send");
+}
+
+/* Until the kernel has taken the last descriptor, which is that of the frame at address. */
+static int push(struct packet_ring *ring, uint64_t address, struct netring_error *error)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint64_t end = now_ms() + PATIENCE_MS;
+	bool dropped = false;
+
+	for (;;) {
+		int err = kick(ring);
+
+		/* The driver had no room, and dropped it. Only the next call shows that it was taken. */
+		dropped |= err == EBUSY;
+		if (load_acquire(queue->transmit.consumer) == queue->sent || (err == 0 && queue->zero_copy))
+			return dropped ? error_errno(error, ENOBUFS, "send") : 0;
+		if ((err && !is_passing(err)) || now_ms() >= end)
+			return withdraw(queue, address, err, error);
+		if (err != EBUSY)
+			poll(NULL, 0, 1);
+	}
+}
+
+static int send_frame(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error)
+{
+	struct xdp_queue *queue = ring->xdp;
+	struct xdp_desc *desc = (struct xdp_desc *)queue->transmit.entries + (queue->sent & queue->transmit.mask);
+	uint64_t address;
+	int ret = wait_for_frame(ring, error);
+
+	if (ret < 0)
+		return ret;
+	address = queue->idle_frame[--queue->idle];
+	memcpy(queue->umem + address, frame, length);
+	*desc = (struct xdp_desc){ .addr = address, .len = (uint32_t)length };
+	store_release(queue->transmit.producer, ++queue->sent);
+	ret = push(ring, address, error);
+	return ret < 0 ? ret : (int)length;
+}
+
+int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error)
+{
+	struct xdp_queue *queue = ring->xdp;
+	int ret = check_length(ring, length, error), state;
+
+	if (ret < 0)
+		return ret;
+	/* Nobody may be cancelled with the lock in hand. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_mutex_lock(&queue->sending);
+	ret = send_frame(ring, frame, length, error);
+	pthread_mutex_unlock(&queue->sending);
+	pthread_setcancelstate(state, NULL);
+	return ret;
+}
