@@ -121,7 +121,7 @@ static int activate_delegated(pcap_t *p, const struct config *config, enum log_l
 	status = inner_pcap_activate(p->inner);
 	if (status >= 0) {
 		log_write(&p->log, level, "%s: captured by libpcap itself: %s", p->device, why);
-		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_LOCK_MEMORY, "captured by libpcap itself");
+		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_XDP_STEAL, "captured by libpcap itself");
 	}
 	return status;
 }
@@ -186,8 +186,13 @@ static int activate_engine(pcap_t *p, const struct config *config)
 		renew_inner(p);
 		return ret;
 	}
-	if (p->request.immediate)
+	if (capture_is_xdp(p->capture)) {
+		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_FILL_RXHASH, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_RINGS, CONFIG_FANOUT_PROG, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_TIMESTAMP, CONFIG_TIMESTAMP, "captured through AF_XDP, stamped by the kernel");
+	} else if (p->request.immediate) {
 		warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_FILL_RXHASH, "immediate mode");
+	}
 	return status;
 }
 

@@ -4,7 +4,8 @@
  *
  * engine_dispatch reads as much as it may, one block at a time, and sleeps when there is nothing. A block is read in place (read_block): packet-block.h
  * steps through it, hand_over_block makes pcap's header out of the kernel's, and the callback runs on the bytes in the ring. In immediate mode, and
- * while a filter has to be run here, packets come in bursts instead (read_burst).
+ * while a filter has to be run here, packets come in bursts instead (read_burst). Descriptors of an AF_XDP ring are walked in place in the same way
+ * (read_xdp).
  *
  * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
  *
@@ -23,6 +24,10 @@
 #include "handle.h"
 
 #define VLAN_TAG_LEN 4
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+/* Packets of an AF_XDP ring after which frames go back to the kernel: as many as it brings in one go. */
+#define XDP_BATCH 64
 
 struct reader {
 	pcap_handler callback;
@@ -202,6 +207,56 @@ static int hand_over_all(pcap_t *p, struct block_cursor *cursor, const struct re
 	return hand_over_block(p, cursor, reader, 1000);
 }
 
+/* The second that the last packet came in, which is mostly that of the next: two divisions less. */
+struct second {
+	uint64_t ahead_ns; /* of UTC, the clock of the stamps */
+	uint64_t begin_ns; /* by that clock */
+	int64_t number;	   /* since 1970 */
+};
+
+static void find_second(struct second *second, uint64_t stamp_ns)
+{
+	second->number = (int64_t)((stamp_ns - second->ahead_ns) / NSEC_PER_SEC);
+	second->begin_ns = (uint64_t)second->number * NSEC_PER_SEC + second->ahead_ns;
+}
+
+/* As show, of a packet that is no longer than the snaplen. */
+static inline __attribute__((always_inline)) void show_at(const struct reader *reader, struct second *second, const struct xdp_packet *packet,
+							  uint32_t fraction)
+{
+	uint64_t into_ns = packet->tai_ns - second->begin_ns;
+	struct pcap_pkthdr header;
+
+	if (unlikely(into_ns >= NSEC_PER_SEC)) {
+		find_second(second, packet->tai_ns);
+		into_ns = packet->tai_ns - second->begin_ns;
+	}
+	header.ts.tv_sec = second->number;
+	header.ts.tv_usec = (uint32_t)into_ns / fraction;
+	header.caplen = packet->captured_len;
+	header.len = packet->wire_len;
+	reader->callback(reader->user, &header, packet->data);
+}
+
+/* The hot loop, for the descriptors of an AF_XDP ring. There is no packet that is not for the program. */
+static inline __attribute__((always_inline)) int hand_over_frames(pcap_t *p, struct xdp_cursor *where, const struct reader *reader, uint32_t fraction)
+{
+	struct second second = { .ahead_ns = where->tai_ahead_ns };
+	struct xdp_cursor cursor = *where;
+	struct xdp_packet packet;
+
+	if (cursor.snaplen > (uint32_t)p->snaplen)
+		cursor.snaplen = (uint32_t)p->snaplen;
+	while (xdp_ring_next(&cursor, &packet)) {
+		p->resume_xdp = cursor.desc;
+		show_at(reader, &second, &packet, fraction);
+		if (unlikely(p->attention))
+			break;
+	}
+	where->desc = cursor.desc;
+	return (int)(cursor.desc - where->first);
+}
+
 /* The hot loop again, for a batch whose packets lie in several blocks. */
 static inline __attribute__((always_inline)) int hand_over_batch(pcap_t *p, unsigned count, const struct reader *reader, uint32_t fraction)
 {
@@ -225,10 +280,36 @@ static inline __attribute__((always_inline)) int hand_over_batch(pcap_t *p, unsi
 	return seen;
 }
 
+/* The same of several queues. */
+static int hand_over_batch_of_frames(pcap_t *p, unsigned count, const struct reader *reader)
+{
+	const struct merge_packet *packet = p->capture->merge.packet;
+	uint32_t fraction = p->nanoseconds ? 1 : 1000, snaplen = (uint32_t)p->snaplen;
+	struct second second = { 0 };
+
+	for (unsigned i = 0; i < count; i++) {
+		struct xdp_frame *frame = (struct xdp_frame *)packet[i].frame;
+		struct xdp_packet view = {
+			.data = xdp_frame_data(frame),
+			.captured_len = frame->captured_len < snaplen ? frame->captured_len : snaplen,
+			.wire_len = frame->wire_len,
+			.tai_ns = frame->time_ns, /* is UTC already: a second that is ahead by nothing */
+		};
+
+		p->used = i + 1;
+		show_at(reader, &second, &view, fraction);
+		if (unlikely(p->attention))
+			return (int)i + 1;
+	}
+	return (int)count;
+}
+
 static int hand_over_merged(pcap_t *p, unsigned count, const struct reader *reader)
 {
 	if (handle_is_broken_off(p))
 		return 0;
+	if (capture_is_xdp(p->capture))
+		return hand_over_batch_of_frames(p, count, reader);
 	return p->nanoseconds ? hand_over_batch(p, count, reader, 1) : hand_over_batch(p, count, reader, 1000);
 }
 
@@ -259,6 +340,29 @@ static int read_block(pcap_t *p, int max, const struct reader *reader, int *seen
 	cursor.left += beyond;
 	capture_return(p->capture, &cursor);
 	return ret < 0 ? ret : FOUND_PACKETS;
+}
+
+/* The same with packets of an AF_XDP ring, which are handed back every XDP_BATCH of them. */
+static int read_xdp(pcap_t *p, int max, const struct reader *reader, int *seen, struct netring_error *error)
+{
+	struct xdp_cursor cursor;
+	int ret = capture_borrow_xdp(p->capture, &cursor, max < XDP_BATCH ? (unsigned)max : XDP_BATCH);
+
+	if (ret <= 0)
+		return ret;
+	p->resume_xdp = cursor.desc;
+	/* As read_burst has it. */
+	if (handle_is_broken_off(p) && p->request.immediate)
+		cursor.end = cursor.desc + 1;
+	if (!handle_is_broken_off(p) || p->request.immediate)
+		*seen = p->nanoseconds ? hand_over_frames(p, &cursor, reader, 1) : hand_over_frames(p, &cursor, reader, 1000);
+	if (p->resume_xdp != cursor.desc)
+		return FOUND_PACKETS; /* a callback has read on by itself */
+	p->resume_xdp = NULL;
+	if (*seen == 0 && cursor.desc != cursor.end && !p->attention)
+		return xdp_ring_corrupted(&p->capture->ring[0], cursor.desc, error);
+	capture_return_xdp(p->capture, cursor.desc);
+	return FOUND_PACKETS;
 }
 
 /* The same with packets of several rings, in the order of time. What filters take out has been taken out. */
@@ -309,7 +413,7 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
-	bool inside = p->resume != NULL || p->capture->merge.count != 0;
+	bool inside = p->resume != NULL || p->resume_xdp != NULL || p->capture->merge.count != 0;
 	struct netring_error error;
 	int ret;
 
@@ -317,9 +421,14 @@ static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 	if (p->resume)
 		capture_return_at(p->capture, p->resume);
 	p->resume = NULL;
+	if (p->resume_xdp)
+		capture_return_xdp(p->capture, p->resume_xdp);
+	p->resume_xdp = NULL;
 	attention_clear(&p->attention, ATTENTION_CHANGED);
-	if (capture_is_merged(p->capture) && !p->request.immediate)
+	if (capture_is_merged(p->capture) && (!p->request.immediate || capture_is_xdp(p->capture)))
 		ret = read_merged(p, max, reader, seen, &error);
+	else if (capture_is_xdp(p->capture))
+		ret = read_xdp(p, max, reader, seen, &error);
 	else
 		ret = read_block(p, max, reader, seen, &error);
 	if (ret == -EAGAIN)

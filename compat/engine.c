@@ -139,11 +139,30 @@ static void set_fanout(const struct config *config, struct netring_config *ring)
 	ring->fanout.program = config->text[CONFIG_FANOUT_PROG];
 }
 
+static void set_xdp(const struct config *config, struct netring_config *ring)
+{
+	struct netring_xdp *xdp = &ring->xdp;
+
+	if (config->value[CONFIG_BACKEND] != BACKEND_XDP)
+		return;
+	ring->backend = NETRING_BACKEND_XDP;
+	xdp->mode = (enum netring_xdp_mode)config->value[CONFIG_XDP_MODE];
+	xdp->copy = (enum netring_xdp_copy)config->value[CONFIG_XDP_COPY];
+	xdp->queues = config_is_set(config, CONFIG_XDP_QUEUES) ? config->text[CONFIG_XDP_QUEUES] : NULL;
+	xdp->frames = (uint32_t)config->value[CONFIG_XDP_FRAMES];
+	xdp->frame_size = (uint32_t)config->value[CONFIG_XDP_FRAME_SIZE];
+	xdp->steal = config->value[CONFIG_XDP_STEAL];
+	/* A number in the environment is meant as it stands. */
+	if (config_is_set(config, CONFIG_XDP_FRAMES))
+		ring->limit_memory = false;
+}
+
 static void ring_config(pcap_t *p, const struct config *config, struct netring_config *ring)
 {
 	netring_config_init(ring, NETRING_PROFILE_DEFAULT);
 	set_size(p, config, ring);
 	set_fanout(config, ring);
+	set_xdp(config, ring);
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
@@ -307,7 +326,9 @@ void engine_close(pcap_t *p)
 
 void engine_choose_dress(pcap_t *p)
 {
-	p->dressed = p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2 || p->direction != PCAP_D_INOUT || p->is_loopback;
+	/* Through AF_XDP everything comes in, on Ethernet. */
+	p->dressed = !capture_is_xdp(p->capture) &&
+		     (p->linktype == DLT_LINUX_SLL || p->linktype == DLT_LINUX_SLL2 || p->direction != PCAP_D_INOUT || p->is_loopback);
 	attention_set(&p->attention, ATTENTION_CHANGED);
 }
 
@@ -324,6 +345,8 @@ static int engine_setdirection(pcap_t *p, pcap_direction_t direction)
 {
 	if (direction != PCAP_D_INOUT && direction != PCAP_D_IN && direction != PCAP_D_OUT)
 		return handle_fail(p, "Invalid direction");
+	if (direction == PCAP_D_OUT && capture_is_xdp(p->capture))
+		return handle_fail(p, "%s: AF_XDP has no outgoing packets (NETRING_BACKEND=xdp)", p->device);
 	p->direction = direction;
 	engine_choose_dress(p);
 	return 0;

@@ -77,6 +77,7 @@ void handle_free(pcap_t *p)
 	}
 	p->closed = true;
 	p->resume = NULL;
+	p->resume_xdp = NULL;
 	attention_set(&p->attention, ATTENTION_BREAK);
 }
 

@@ -98,6 +98,7 @@ struct pcap {
 	bool closed;			/* in one of them: a callback has called pcap_close, and all that is left is this struct */
 	unsigned used;			/* packets of burst, or of the batch of several rings, that the callback has seen */
 	uint8_t *resume;		/* a block is being read: the place of the first packet that no callback has seen; NULL: none is */
+	const struct xdp_desc *resume_xdp;	/* the same of an AF_XDP ring */
 	struct pcap_pkthdr next_header;
 	u_char *next_data;		/* pcap_next's copy of a packet, snaplen bytes */
 };

@@ -21,6 +21,7 @@
 #include "config-file.h"
 #include "fanout.h"
 #include "nearest.h"
+#include "queue-list.h"
 #include "user-text.h"
 
 #define KIB ((uint64_t)1 << 10)
@@ -39,8 +40,11 @@
 /* TPACKET_ALIGNMENT: the kernel refuses frames that are not a multiple of it. */
 #define FRAME_ALIGNMENT 16
 
-static const char *const backends[] = { "auto", "packet", "libpcap", NULL };
+static const char *const backends[] = { "auto", "packet", "xdp", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
+/* The index of each word is its enum netring_xdp_mode, enum netring_xdp_copy. */
+static const char *const xdp_modes[] = { "auto", "native", "generic", "offload", NULL };
+static const char *const xdp_copies[] = { "auto", "copy", "zerocopy", NULL };
 /* libpcap's names. */
 static const char *const timestamps[] = { "host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced", "host_hiprec_unsynced", NULL };
 /* The index of each word is its enum config_dump. */
@@ -73,6 +77,13 @@ static int check_fanout_flags(const char *text, struct netring_error *error)
 	return fanout_parse_flags(&flags, text, error);
 }
 
+static int check_queues(const char *text, struct netring_error *error)
+{
+	struct queue_list queues;
+
+	return queue_list_parse(&queues, text, QUEUE_LIST_MAX, error);
+}
+
 /* clang-format off: tables. */
 const struct config_variable config_variables[CONFIG_COUNT] = {
 	[CONFIG_CONFIG] = {
@@ -81,7 +92,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 	},
 	[CONFIG_BACKEND] = {
 		.name = "NETRING_BACKEND", .type = CONFIG_TYPE_CHOICE, .words = backends, .initial = BACKEND_AUTO,
-		.help = "who captures: auto is packet, the packet ring; libpcap leaves all to the embedded libpcap",
+		.help = "who captures: auto is packet, the packet ring; xdp is AF_XDP; libpcap leaves all to the embedded libpcap",
 	},
 	[CONFIG_PROFILE] = {
 		.name = "NETRING_PROFILE", .type = CONFIG_TYPE_CHOICE, .words = profiles, .unset = "none",
@@ -154,6 +165,31 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.name = "NETRING_LOCK_MEMORY", .type = CONFIG_TYPE_BOOL,
 		.help = "lock the reader's own memory (the ring is kernel memory and never swapped)",
 	},
+	[CONFIG_XDP_MODE] = {
+		.name = "NETRING_XDP_MODE", .type = CONFIG_TYPE_CHOICE, .words = xdp_modes,
+		.help = "where the XDP program runs: in the driver (native), in front of the host's stack (generic), on the adapter (offload)",
+	},
+	[CONFIG_XDP_COPY] = {
+		.name = "NETRING_XDP_COPY", .type = CONFIG_TYPE_CHOICE, .words = xdp_copies,
+		.help = "whether AF_XDP packets are copied into the ring; auto: not, if the driver can do without",
+	},
+	[CONFIG_XDP_QUEUES] = {
+		.name = "NETRING_XDP_QUEUES", .type = CONFIG_TYPE_STRING, .unset = "all", .check = check_queues,
+		.allowed = "all, or numbers and ranges with commas between them (0,2-3)",
+		.help = "receive queues of each interface that AF_XDP takes packets from; those of the others go to the host",
+	},
+	[CONFIG_XDP_FRAMES] = {
+		.name = "NETRING_XDP_FRAMES", .type = CONFIG_TYPE_NUMBER, .minimum = 512, .maximum = 16777216, .initial = 65536,
+		.help = "packets that each queue of AF_XDP has room for",
+	},
+	[CONFIG_XDP_FRAME_SIZE] = {
+		.name = "NETRING_XDP_FRAME_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 2 * KIB, .maximum = 4 * KIB, .initial = 2 * KIB,
+		.help = "bytes of memory for each packet of AF_XDP, 258 of them in front of it",
+	},
+	[CONFIG_XDP_STEAL] = {
+		.name = "NETRING_XDP_STEAL", .type = CONFIG_TYPE_BOOL,
+		.help = "AF_XDP also on an interface that the host needs; it then does not get the packets that are captured",
+	},
 	[CONFIG_SNAPLEN] = {
 		.name = "NETRING_SNAPLEN", .type = CONFIG_TYPE_NUMBER, .minimum = 1, .maximum = 262144, .unset = as_the_program_asks,
 		.help = "bytes kept of each packet",
@@ -221,6 +257,8 @@ static uint64_t granularity(enum config_id id)
 		return FRAME_ALIGNMENT;
 	case CONFIG_DUMP_BUFFER:
 		return DUMP_ALIGNMENT;
+	case CONFIG_XDP_FRAME_SIZE:
+		return 2 * KIB;
 	default:
 		return 1;
 	}
@@ -235,6 +273,10 @@ static const char *granularity_text(enum config_id id)
 		return ", a multiple of 16";
 	case CONFIG_DUMP_BUFFER:
 		return ", a multiple of 64K";
+	case CONFIG_XDP_FRAME_SIZE:
+		return ", a multiple of 2K";
+	case CONFIG_XDP_FRAMES:
+		return ", a power of two";
 	default:
 		return "";
 	}
@@ -281,6 +323,7 @@ const char *config_allowed(enum config_id id, char *buffer, size_t size)
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 		write_range(variable, buffer, size);
+		snprintf(buffer + strlen(buffer), size - strlen(buffer), "%s", granularity_text(id));
 		break;
 	case CONFIG_TYPE_SIZE:
 		snprintf(buffer, size, "%s..%s%s", format_size(variable->minimum, least, sizeof(least)),
@@ -417,7 +460,9 @@ static int read_value(const struct config *config, enum config_id id, const char
 	switch (variable->type) {
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SIZE:
-		return read_number(variable, granularity(id), text, value);
+		if (read_number(variable, granularity(id), text, value))
+			return -EINVAL;
+		return id == CONFIG_XDP_FRAMES && *value & (*value - 1) ? -EINVAL : 0;
 	case CONFIG_TYPE_BOOL:
 		return user_text_bool(text, value);
 	case CONFIG_TYPE_CHOICE:
