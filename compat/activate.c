@@ -161,6 +161,21 @@ static const char *reason_to_delegate(const pcap_t *p, const struct config *conf
 	return NULL;
 }
 
+/* What was set in vain. */
+static void warn_of_others(pcap_t *p, const struct config *config)
+{
+	if (capture_is_xdp(p->capture)) {
+		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_FILL_RXHASH, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_RINGS, CONFIG_FANOUT_PROG, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_TIMESTAMP, CONFIG_TIMESTAMP, "captured through AF_XDP");
+		return;
+	}
+	if (p->request.immediate)
+		warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_FILL_RXHASH, "immediate mode");
+	if (config->value[CONFIG_BACKEND] != BACKEND_XDP)
+		warn_of_unused(p, config, CONFIG_XDP_MODE, CONFIG_XDP_STEAL, "captured through the packet ring");
+}
+
 static int activate_engine(pcap_t *p, const struct config *config)
 {
 	int status, ret;
@@ -186,13 +201,7 @@ static int activate_engine(pcap_t *p, const struct config *config)
 		renew_inner(p);
 		return ret;
 	}
-	if (capture_is_xdp(p->capture)) {
-		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_FILL_RXHASH, "captured through AF_XDP");
-		warn_of_unused(p, config, CONFIG_RINGS, CONFIG_FANOUT_PROG, "captured through AF_XDP");
-		warn_of_unused(p, config, CONFIG_TIMESTAMP, CONFIG_TIMESTAMP, "captured through AF_XDP, stamped by the kernel");
-	} else if (p->request.immediate) {
-		warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_FILL_RXHASH, "immediate mode");
-	}
+	warn_of_others(p, config);
 	return status;
 }
 

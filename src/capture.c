@@ -378,9 +378,6 @@ static int open_xdp(struct netring **capture, const struct netring_config *confi
 	struct netring_error reason = { "" };
 	int ret = open_backend(capture, config, log, &reason);
 
-	if (ret == 0 && (config->rings != 1 || config->fanout.mode != NETRING_FANOUT_NONE))
-		log_write(log, LOG_WARN, "%s: through AF_XDP there is one ring for each receive queue; %s has no effect", config->interface,
-			  config->rings != 1 ? "a number of rings" : "a fanout group");
 	if (ret < 0 && (config->strict || !is_unavailable(ret)))
 		return error_set(error, -ret, "%s", reason.text);
 	if (ret == 0)

@@ -143,6 +143,11 @@ static const struct {
 	{ CONFIG_NUMA, "OFF", (uint64_t)NETRING_NUMA_OFF, "off" },
 	{ CONFIG_NUMA, "0", 0, "0" },
 	{ CONFIG_NUMA, "1023", 1023, "1023" },
+	{ CONFIG_BACKEND, "xdp", BACKEND_XDP, "xdp" },
+	{ CONFIG_XDP_MODE, "native", 1, "native" }, { CONFIG_XDP_COPY, "ZEROCOPY", 2, "zerocopy" },
+	{ CONFIG_XDP_QUEUES, "all", 0, "all" }, { CONFIG_XDP_QUEUES, "0,2-3,255", 0, "0,2-3,255" },
+	{ CONFIG_XDP_FRAMES, "512", 512, "512" }, { CONFIG_XDP_FRAMES, "16777216", 16777216, "16777216" },
+	{ CONFIG_XDP_FRAME_SIZE, "4k", 4096, "4K" }, { CONFIG_XDP_STEAL, "1", 1, "yes" },
 	{ CONFIG_LOCK_MEMORY, "no", 0, "no" },
 	{ CONFIG_LOCK_MEMORY, "yes", 1, "yes" },
 	{ CONFIG_SNAPLEN, "1", 1, "1" },
@@ -188,7 +193,9 @@ static const char *const bad_everywhere[] = {
 /* Some of the above are right for some: a digit alone is a number, and "2" is a fine BLOCK_COUNT. */
 static bool is_fine(enum config_id id, const char *text)
 {
-	return config_variables[id].type == CONFIG_TYPE_NUMBER && strcmp(text, "2") == 0;
+	if (id == CONFIG_XDP_QUEUES && strcmp(text, "1,0") == 0)
+		return true;
+	return (config_variables[id].type == CONFIG_TYPE_NUMBER || id == CONFIG_XDP_QUEUES) && strcmp(text, "2") == 0;
 }
 
 static bool is_path(enum config_id id)
@@ -211,7 +218,7 @@ static const struct {
 	enum config_id id;
 	const char *text;
 } bad[] = {
-	{ CONFIG_BACKEND, "xdp" }, { CONFIG_BACKEND, "pack" }, { CONFIG_BACKEND, "0" },
+	{ CONFIG_BACKEND, "xdpx" }, { CONFIG_BACKEND, "pack" }, { CONFIG_BACKEND, "0" },
 	{ CONFIG_PROFILE, "high-throughput" }, { CONFIG_PROFILE, "none" },
 	{ CONFIG_BLOCK_SIZE, "0" }, { CONFIG_BLOCK_SIZE, "4095" }, { CONFIG_BLOCK_SIZE, "4097" }, { CONFIG_BLOCK_SIZE, "6000" },
 	{ CONFIG_BLOCK_SIZE, "2G" }, { CONFIG_BLOCK_SIZE, "1073745920" },
@@ -232,6 +239,10 @@ static const struct {
 	{ CONFIG_CPU, "1024" }, { CONFIG_CPU, "auto" }, { CONFIG_CPU, "0-1" },
 	{ CONFIG_NUMA, "1024" }, { CONFIG_NUMA, "no" }, { CONFIG_NUMA, "-2" }, { CONFIG_NUMA, "18446744073709551614" },
 	{ CONFIG_LOCK_MEMORY, "auto" },
+	{ CONFIG_XDP_MODE, "driver" }, { CONFIG_XDP_COPY, "zero" }, { CONFIG_XDP_QUEUES, "256" }, { CONFIG_XDP_QUEUES, "3-2" }, { CONFIG_XDP_QUEUES, "1-" },
+	{ CONFIG_XDP_QUEUES, "-2" }, { CONFIG_XDP_QUEUES, "1,,2" }, { CONFIG_XDP_QUEUES, "1," }, { CONFIG_XDP_QUEUES, "0000" }, { CONFIG_XDP_QUEUES, "all,1" },
+	{ CONFIG_XDP_FRAMES, "256" }, { CONFIG_XDP_FRAMES, "1000" }, { CONFIG_XDP_FRAMES, "33554432" }, { CONFIG_XDP_FRAME_SIZE, "3K" },
+	{ CONFIG_XDP_FRAME_SIZE, "1K" }, { CONFIG_XDP_STEAL, "eth0" },
 	{ CONFIG_SNAPLEN, "0" }, { CONFIG_SNAPLEN, "262145" },
 	{ CONFIG_TIMESTAMP, "hosts" }, { CONFIG_TIMESTAMP, "0" },
 	{ CONFIG_DUMP, "o_direct" }, { CONFIG_DUMP, "0" },
@@ -259,10 +270,16 @@ START_TEST(test_text_names_variable_value_and_allowed)
 	ck_assert_str_eq(error.text, "NETRING_STRICT=: must be one of 0, 1, no, yes, false, true, off, on");
 	setup();
 	ck_refused("NETRING_BACKEND", "pakcet");
-	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, libpcap; did you mean packet?");
+	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, xdp, libpcap; did you mean packet?");
 	setup();
 	ck_refused("NETRING_DUMP_BUFFER", "100K");
 	ck_assert_str_eq(error.text, "NETRING_DUMP_BUFFER=100K: must be a size (K, M, G allowed), 64K..1G, a multiple of 64K");
+	setup();
+	ck_refused("NETRING_XDP_FRAMES", "3000");
+	ck_assert_str_eq(error.text, "NETRING_XDP_FRAMES=3000: must be a number, 512..16777216, a power of two");
+	setup();
+	ck_refused("NETRING_XDP_QUEUES", "1;2");
+	ck_assert_str_eq(error.text, "NETRING_XDP_QUEUES=1;2: must be all, or numbers and ranges with commas between them (0,2-3), 0..255");
 	setup();
 	ck_refused("NETRING_RINGS", "0");
 	ck_assert_str_eq(error.text, "NETRING_RINGS=0: must be 1..256 or auto");
