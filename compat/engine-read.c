@@ -411,9 +411,14 @@ static int read_burst(pcap_t *p, int max, const struct reader *reader, int *seen
 	return FOUND_PACKETS;
 }
 
+/* The callback of a read further up is what called, or a callback has left by longjmp. */
+static bool is_inside_read(const pcap_t *p)
+{
+	return p->resume != NULL || p->resume_xdp != NULL || p->capture->merge.count != 0;
+}
+
 static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 {
-	bool inside = p->resume != NULL || p->resume_xdp != NULL || p->capture->merge.count != 0;
 	struct netring_error error;
 	int ret;
 
@@ -433,9 +438,6 @@ static int read_some(pcap_t *p, int max, const struct reader *reader, int *seen)
 		ret = read_block(p, max, reader, seen, &error);
 	if (ret == -EAGAIN)
 		ret = read_burst(p, max, reader, seen, &error);
-	/* If a callback of a read further up is what called, that one must stop: its place is gone. */
-	if (inside)
-		attention_set(&p->attention, ATTENTION_CHANGED);
 	if (ret < 0) {
 		handle_engine_error(p, ret, &error);
 		return PCAP_ERROR;
@@ -492,11 +494,14 @@ static int dispatch(pcap_t *p, int count, const struct reader *reader)
 	bool patient = p->request.timeout_ms == 0 && !p->request.immediate && !p->nonblock;
 	int max = count > 0 ? count : INT32_MAX;
 	int total = 0;
-	bool woken = false;
+	bool woken = false, inside = is_inside_read(p);
 
 	for (;;) {
 		int seen = 0, ret = read_some(p, max - total, reader, &seen);
 
+		/* The read further up must stop: its place is gone, and it is not this one's last that says so. */
+		if (inside && !p->closed)
+			attention_set(&p->attention, ATTENTION_CHANGED);
 		if (ret < 0)
 			return ret;
 		total += seen;
