@@ -149,7 +149,7 @@ static void set_xdp(const struct config *config, struct netring_config *ring)
 	xdp->mode = (enum netring_xdp_mode)config->value[CONFIG_XDP_MODE];
 	xdp->copy = (enum netring_xdp_copy)config->value[CONFIG_XDP_COPY];
 	xdp->queues = config_is_set(config, CONFIG_XDP_QUEUES) ? config->text[CONFIG_XDP_QUEUES] : NULL;
-	xdp->frames = (uint32_t)config->value[CONFIG_XDP_FRAMES];
+	xdp->frames = config_is_set(config, CONFIG_XDP_FRAMES) ? (uint32_t)config->value[CONFIG_XDP_FRAMES] : 0;
 	xdp->frame_size = (uint32_t)config->value[CONFIG_XDP_FRAME_SIZE];
 	xdp->steal = config->value[CONFIG_XDP_STEAL];
 	/* A number in the environment is meant as it stands. */

@@ -160,7 +160,7 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 	if (ret < 0)
 		return ret;
 	if (plan->is_xdp) {
-		plan->memory_limit = packet_ring_memory_limit(config) / plan->total;
+		share_memory(plan, config);
 		return 0;
 	}
 	plan->fanout = config->fanout;

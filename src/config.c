@@ -179,7 +179,8 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 		.help = "receive queues of each interface that AF_XDP takes packets from; those of the others go to the host",
 	},
 	[CONFIG_XDP_FRAMES] = {
-		.name = "NETRING_XDP_FRAMES", .type = CONFIG_TYPE_NUMBER, .minimum = 512, .maximum = 16777216, .initial = 65536,
+		.name = "NETRING_XDP_FRAMES", .type = CONFIG_TYPE_NUMBER, .minimum = 512, .maximum = 16777216,
+		.unset = "the ring's size shared out",
 		.help = "packets that each queue of AF_XDP has room for",
 	},
 	[CONFIG_XDP_FRAME_SIZE] = {

@@ -38,7 +38,6 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->rings = 1;
 	config->fanout.group = NETRING_FANOUT_AUTO;
 	config->numa_node = NETRING_NUMA_AUTO;
-	config->xdp.frames = 65536;
 	config->xdp.frame_size = 2048;
 }
 

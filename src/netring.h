@@ -108,7 +108,7 @@ struct netring_xdp {
 	enum netring_xdp_mode mode;	/* where the program runs; AUTO: in the driver if it can, else in front of the host's stack */
 	enum netring_xdp_copy copy;	/* AUTO: without a copy if the driver can */
 	const char *queues;		/* "0,2-3"; NULL: all receive queues */
-	uint32_t frames;		/* of each queue's memory, a power of two */
+	uint32_t frames;		/* packets that each queue has room for, a power of two; 0: what block_size x block_count comes to for all */
 	uint32_t frame_size;		/* bytes: 2048 or 4096 */
 	bool steal;			/* also from an interface that the host needs: one with an address, a default route, a bridge above it */
 };
@@ -125,8 +125,8 @@ struct netring_config {
 	const char *interface;		/* or several, "eth0,eth1"; NULL: all interfaces, packets then begin with the network header */
 	enum netring_backend backend;
 	struct netring_xdp xdp;
-	uint32_t rings;			/* for each interface; 0: one for each of its receive queues, but no more than the process has CPUs */
-	struct netring_fanout fanout;
+	uint32_t rings;			/* for each interface, of packet sockets; 0: one for each of its receive queues, but no more than the process has CPUs */
+	struct netring_fanout fanout;	/* of packet sockets */
 	int numa_node;			/* of the ring's memory: a node, NETRING_NUMA_OFF, or NETRING_NUMA_AUTO: the interface's */
 	uint32_t block_size;		/* bytes, a multiple of the page */
 	uint32_t block_count;		/* all rings share block_size x block_count */

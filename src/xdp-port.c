@@ -19,7 +19,8 @@
 #include "interface.h"
 
 /* Less than this is no ring: one round of NAPI for each of a few CPUs fills it. */
-#define FRAMES_MIN 512
+#define FRAMES_MIN UINT32_C(512)
+#define FRAMES_MAX (UINT32_C(1) << 24)
 
 /* Below 0x0600 a type field is a length: no packet has this type. With type 0 a socket would not be told of its interface. */
 #define IDLE_PROTOCOL 0x05ff
@@ -111,15 +112,15 @@ static int open_watch(struct xdp_port *port, const struct netring_config *config
 
 static bool is_power_of_two(uint32_t number)
 {
-	return number != 0 && (number & (number - 1)) == 0;
+	return (number & (number - 1)) == 0;
 }
 
 static int check_config(const struct netring_config *config, struct netring_error *error)
 {
 	const struct netring_xdp *xdp = &config->xdp;
 
-	if (!is_power_of_two(xdp->frames) || xdp->frames < FRAMES_MIN || xdp->frames > UINT32_C(1) << 24)
-		return error_set(error, EINVAL, "xdp.frames %u: must be a power of two, %d..16777216", xdp->frames, FRAMES_MIN);
+	if (xdp->frames != 0 && (!is_power_of_two(xdp->frames) || xdp->frames < FRAMES_MIN || xdp->frames > FRAMES_MAX))
+		return error_set(error, EINVAL, "xdp.frames %u: must be 0 or a power of two, %u..%u", xdp->frames, FRAMES_MIN, FRAMES_MAX);
 	if (xdp->frame_size != 2048 && xdp->frame_size != 4096)
 		return error_set(error, EINVAL, "xdp.frame_size %u: must be 2048 or 4096", xdp->frame_size);
 	if (config->reserve > XDP_FRAME_METADATA)
@@ -127,26 +128,36 @@ static int check_config(const struct netring_config *config, struct netring_erro
 	return 0;
 }
 
-/* As many as there is memory for. */
-static int plan_frames(const struct xdp_port *port, const struct netring_config *config, const char *interface, uint64_t limit, uint32_t *frames,
+/* The largest power of two that fits. */
+static uint32_t frames_in(uint64_t bytes, uint32_t frame_size)
+{
+	uint32_t frames = FRAMES_MIN;
+
+	while (frames < FRAMES_MAX && 2 * (uint64_t)frames * frame_size <= bytes)
+		frames *= 2;
+	return frames;
+}
+
+/* As many as were asked for, or as many as there is memory for. A number that was asked for and that nobody has allowed to cut is not cut. */
+static int plan_frames(const struct xdp_port *port, const struct netring_config *config, uint64_t limit, struct xdp_ring_options *options,
 		       struct netring_error *error)
 {
-	uint64_t size = config->xdp.frame_size, asked = config->xdp.frames * size;
+	uint64_t size = config->xdp.frame_size, share = (uint64_t)config->block_size * config->block_count;
 	int ret = check_config(config, error);
 
-	*frames = config->xdp.frames;
-	if (ret < 0 || asked <= limit)
+	options->frames = config->xdp.frames ? config->xdp.frames : frames_in(share, config->xdp.frame_size);
+	options->asked = options->frames;
+	if (ret < 0 || options->frames * size <= limit)
 		return ret;
-	if (!config->limit_memory)
-		return error_set(error, ENOMEM, "%s: %" PRIu64 " KiB for the frames of each queue: there is memory for %" PRIu64 " KiB", interface,
-				 asked >> 10, limit >> 10);
-	while (*frames > FRAMES_MIN && *frames * size > limit)
-		*frames /= 2;
+	if (config->xdp.frames && !config->limit_memory)
+		return error_set(error, ENOMEM, "%s: %" PRIu64 " KiB for the frames of each queue: there is memory for %" PRIu64 " KiB",
+				 config->interface, options->frames * size >> 10, limit >> 10);
+	options->frames = frames_in(limit, config->xdp.frame_size);
 	if (config->strict)
-		return error_set(error, ENOMEM, "%s: each queue would have %u frames instead of %u: %s", interface, *frames, config->xdp.frames,
-				 "all together may have an eighth of the memory that the process may still use");
-	log_write(&port->log, LOG_WARN, "%s: each queue has %u frames instead of %u: %s", interface, *frames, config->xdp.frames,
-		  "all together have an eighth of the memory that the process may still use");
+		return error_set(error, ENOMEM, "%s: each queue would have %u frames instead of %u, because memory is short", config->interface,
+				 options->frames, options->asked);
+	log_write(&port->log, LOG_WARN, "%s: each queue has %u frames instead of %u, because memory is short", config->interface, options->frames,
+		  options->asked);
 	return 0;
 }
 
@@ -164,7 +175,7 @@ static int open_rings(struct xdp_port *port, struct packet_ring *rings, const st
 		if (ret < 0)
 			return ret;
 		port->rings = i + 1;
-		rings[i].asked_length = (uint64_t)config->xdp.frames * config->xdp.frame_size;
+		rings[i].asked_length = (uint64_t)options->asked * options->frame_size;
 		ret = xdp_program_add(&port->program, options->queue, rings[i].fd, error);
 	}
 	return ret;
@@ -218,7 +229,7 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 	port->log = *log;
 	ret = open_watch(port, config, config->interface, &options.link, error);
 	if (ret == 0)
-		ret = plan_frames(port, config, config->interface, memory_limit, &options.frames, error);
+		ret = plan_frames(port, config, memory_limit, &options, error);
 	if (ret == 0) {
 		program.ifindex = options.link.sll_ifindex;
 		ret = xdp_program_open(&port->program, &program, config->filter, config->filter_length, error);

@@ -73,6 +73,7 @@ struct xdp_ring_options {
 	unsigned queue;
 	int watch_fd;			/* packet socket that tells of the interface, not owned; -1: another ring looks at it */
 	uint32_t frames, frame_size;	/* for receiving; powers of two */
+	uint32_t asked;			/* frames, if there were memory */
 	bool transmits;
 	const struct xdp_program *program;	/* must outlive the ring */
 };

@@ -261,7 +261,8 @@ START_TEST(filters_in_a_flood)
 	struct netring *capture;
 	uint32_t next = 0;
 
-	config.xdp.frames = 65536;
+	config.xdp.frames = 0;
+	config.block_count = 2048;
 	capture = open_or_fail(&config);
 	ck_assert_int_ge(netring_set_filter(capture, filter, type_filter(filter, TYPE_BOTH, TYPE_A, 65535), &error), 0);
 	flood_start(&flood, "nr0", 1000);
@@ -727,6 +728,26 @@ START_TEST(taken_already)
 }
 END_TEST
 
+/* Without a number the queues share the ring's size; it is cut to what memory there is, unless that is forbidden. */
+START_TEST(frames_of_the_size)
+{
+	struct netring_config config = xdp_config();
+	struct netring *capture;
+
+	wide_pair();
+	config.interface = "nr5";
+	config.xdp.frames = 0;
+	config.block_size = 1 << 20;
+	config.block_count = 15;
+	capture = open_or_fail(&config);
+	ck_assert_uint_eq(capture->ring[0].cells, 2048);
+	ck_assert_uint_eq(capture->ring[1].cells, 2048);
+	netring_close(capture);
+	config.block_count = 1 << 20;
+	expect_refusal(&config, ENOMEM, "because memory is short");
+}
+END_TEST
+
 /* What AF_XDP is not for gets the packet ring, unless that is forbidden. */
 START_TEST(fallback)
 {
@@ -814,6 +835,7 @@ int main(void)
 	tcase_add_test(tcase, fork_and_read);
 	tcase_add_test(tcase, wrong_settings);
 	tcase_add_test(tcase, taken_already);
+	tcase_add_test(tcase, frames_of_the_size);
 	tcase_add_test(tcase, fallback);
 	tcase_add_test(tcase, corrupted_descriptor);
 	suite_add_tcase(suite, tcase);
