@@ -233,6 +233,8 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 	if (ret == 0) {
 		program.ifindex = options.link.sll_ifindex;
 		ret = xdp_program_open(&port->program, &program, config->filter, config->filter_length, error);
+		if (ret == -EOPNOTSUPP && config->xdp.mode == NETRING_XDP_OFFLOAD)
+			ret = -EINVAL;
 	}
 	if (ret == 0)
 		ret = open_rings(port, rings, config, queues, &options, error);

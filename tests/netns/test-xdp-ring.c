@@ -704,6 +704,9 @@ START_TEST(wrong_settings)
 	config.xdp.copy = NETRING_XDP_ZEROCOPY;
 	expect_refusal(&config, EINVAL, "zero-copy was asked for");
 	config = xdp_config();
+	config.xdp.mode = NETRING_XDP_OFFLOAD;
+	expect_refusal(&config, EINVAL, "nr1");
+	config = xdp_config();
 	config.interface = "nr8";
 	expect_refusal(&config, ENODEV, "nr8");
 	ck_assert_uint_eq(open_descriptors(), descriptors);
