@@ -5,47 +5,12 @@
 # a packet at a rate both keep up with. If nothing is lost flat out, the sender is the limit, and the row says so.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lossless.sh disable=SC1091
+. "$(dirname "$0")/lossless.sh"
 bench_setup
 
-SECONDS_A_RUN=1
-STEPS=6
-
-# lossless LIBRARY RATE COUNT: true if all arrived. RATE_REACHED and CPU_NS are of this run.
-lossless() {
-	local library=$1 rate=$2 count=$3 sent
-	count_start "$library" -t 100 -p "$READER_CPU"
-	sent=$(blast -r "$rate" -c "$count") || bench_fail "blast failed"
-	count_end
-	RATE_REACHED=$(value pps "$sent")
-	CPU_NS=$(calc "$(value cpu_s "$COUNTED") * 1e9 / $(value delivered "$COUNTED")" %.1f)
-	[ "$(value delivered "$COUNTED")" = "$(value passed "$sent")" ]
-}
-
-# Other work on the machine makes losses, never the opposite: a rate has three attempts.
-lossless_at_times() { lossless "$@" || lossless "$@" || lossless "$@"; }
-
-# Leaves in BEST the highest lossless rate, and in LIMITED whether the sender was what limited it.
-search() {
-	local library=$1 low=50000 high middle
-	LIMITED=
-	if lossless_at_times "$library" 0 4000000; then
-		BEST=$RATE_REACHED
-		LIMITED=yes
-		return
-	fi
-	high=$RATE_REACHED
-	BEST=0
-	for ((step = 0; step < STEPS; step++)); do
-		middle=$(((low + high) / 2))
-		if lossless_at_times "$library" "$middle" $((middle * SECONDS_A_RUN)); then
-			low=$middle
-			BEST=$(calc "$RATE_REACHED > $BEST ? $RATE_REACHED : $BEST" %d)
-		else
-			high=$middle
-		fi
-		note "$library: $middle pps, best $BEST"
-	done
-}
+reader_start() { count_start "$1" -t 100 -p "$READER_CPU"; }
+reader_end() { count_end; }
 
 search stock
 best_stock=$BEST
