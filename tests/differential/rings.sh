@@ -15,8 +15,8 @@ build=${abs_top_builddir:-$(cd "$here/../.." && pwd)}
 shim=${SHIM_DIR:-$build/shim}
 probe=${PROBE:-$build/tests/differential/probe}
 expected=${RINGS_DIFFERENCES:-$here/rings-differences.txt}
-work=
-pids=
+# shellcheck source-path=SCRIPTDIR source=variants.sh disable=SC1091
+. "$here/variants.sh"
 
 # Each of these is a text that ids contain.
 cases() {
@@ -73,80 +73,7 @@ cases() {
 	END
 }
 
-cannot_run() {
-	if [ "${NETRING_TESTS_REQUIRED:-0}" = 1 ]; then
-		echo "1..1"
-		echo "not ok 1 - $1"
-		exit 1
-	fi
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
-clean_up() {
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-	done
-	[ -n "$work" ] && rm -rf "$work"
-}
-
-# on_rings NAME SETTINGS TEXT...: in the background. Small rings, because several probes run at once.
-on_rings() {
-	name=$1 settings=$2
-	shift 2
-	# shellcheck disable=SC2086 # several settings
-	env LD_LIBRARY_PATH="$shim" LD_PRELOAD="$shim/libpcap.so.0.8" NETRING_RING_SIZE=32M $settings "$probe" "$@" >"$work/$name" &
-	pids="$pids $!"
-}
-
-compare() {
-	awk -F '\t' '
-	function trimmed(text) { sub(/; *$/, "", text); return text }
-	function point(good, text) {
-		print (good ? "ok " : "not ok ") ++points " - " text
-		if (!good) failed++
-	}
-	function judge(id, rings,   result, good) {
-		result = several[rings, id]
-		if (!((rings, id) in several)) good = 0
-		else if (id in want) good = result ~ ("^(" want[id] ")$")
-		else good = result == one[id]
-		point(good, rings ": " id (good && id in want ? " (" why[id] ")" : ""))
-		if (good) return
-		print "# one ring: " one[id]
-		print "# " rings ": " result
-		if (id in want) print "# expected: " want[id]
-	}
-	FILENAME ~ /expected$/ {
-		if ($0 ~ /^#/ || $0 ~ /^ *$/) next
-		if (NF != 3) point(0, "line " FNR " of the list has an id, a result and a reason")
-		want[$1] = $2; why[$1] = $3; next
-	}
-	FILENAME ~ /one$/ { order[++count] = $1; one[$1] = trimmed($2); next }
-	{
-		rings = FILENAME ~ /two$/ ? "two rings, lb" : "four rings, hash"
-		several[rings, $1] = trimmed($2)
-	}
-	END {
-		for (i = 1; i <= count; i++) {
-			judge(order[i], "two rings, lb")
-			judge(order[i], "four rings, hash")
-		}
-		if (count == 0) point(0, "the probe ran some case")
-		print "1.." points
-		exit failed > 0
-	}' "$work/expected" "$work/one" "$work/two" "$work/four"
-}
-
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-[ -x "$probe" ] || cannot_run "no probe at $probe"
-[ -e "$shim/libpcap.so.0.8" ] || cannot_run "no drop-in at $shim"
-unshare -n true 2>/dev/null || cannot_run "may not make network namespaces"
-work=$(mktemp -d) || exit 1
-cp "$expected" "$work/expected"
-
+variants_begin
 if [ $# -eq 0 ]; then
 	cases >"$work/cases"
 	while IFS= read -r text; do
@@ -154,13 +81,12 @@ if [ $# -eq 0 ]; then
 	done <"$work/cases"
 fi
 
-on_rings one NETRING_RINGS=1 "$@"
-on_rings two "NETRING_RINGS=2 NETRING_FANOUT=lb" "$@"
-on_rings four "NETRING_RINGS=4 NETRING_FANOUT=hash" "$@"
-failed=0
-for pid in $pids; do
-	wait "$pid" || failed=1
-done
-pids=
-compare || failed=1
-[ "$failed" -eq 0 ]
+# Small rings, because several probes run at once.
+small=NETRING_RING_SIZE=32M
+variant first "$small NETRING_RINGS=1" "$@"
+variant two "$small NETRING_RINGS=2 NETRING_FANOUT=lb" "$@"
+variant four "$small NETRING_RINGS=4 NETRING_FANOUT=hash" "$@"
+variants_wait
+status=$?
+compare two "two rings, lb" four "four rings, hash" || status=1
+exit "$status"
