@@ -1,0 +1,337 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# AF_XDP as programs on the pcap API see it: a capture that is killed leaves nothing behind, what does not match goes on to the host, filters change
+# without an error, stamps are right, queues are merged, counts add up.
+#
+# NETRING_TESTS_KILLS: how often a capture is killed (20).
+: "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}" # make check sets them
+# shellcheck source-path=SCRIPTDIR source=../cli/tap.sh disable=SC1091
+. "$abs_top_srcdir/tests/cli/tap.sh"
+# shellcheck source-path=SCRIPTDIR source=../support/netns.sh disable=SC1091
+. "$abs_top_srcdir/tests/support/netns.sh"
+# shellcheck source-path=SCRIPTDIR source=flows.sh disable=SC1091
+. "$abs_top_srcdir/tests/netns/flows.sh"
+# shellcheck source-path=SCRIPTDIR source=xdp-lib.sh disable=SC1091
+. "$abs_top_srcdir/tests/netns/xdp-lib.sh"
+
+flows_setup
+for program in tcpdump ping; do
+	command -v $program >/dev/null || skip_all "no $program"
+done
+addresses_up || skip_all "no addresses"
+TAI=$("$TRANSFER" tai)
+trap '"$TRANSFER" tai "$TAI" >/dev/null; nr_cleanup' EXIT
+
+# ---- killed, again and again, under traffic ----
+
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+# kill_once: 0 if all was as it should be; else TROUBLE says what was not. START_MS is how long all starts so far took.
+kill_once() {
+	local start
+	start=$(now_ms)
+	TROUBLE="does not start: "
+	order_start "${XDP[@]}" NETRING_XDP_STEAL=1 -- -i nr3 || return 1
+	START_MS+=("$(($(now_ms) - start))")
+	TROUBLE="has no XDP program on the interface"
+	xdp_is_on nr3 || return 1
+	TROUBLE="does not take packets off the interface"
+	! host_answers || return 1
+	nr_stop "$ORDER_PID" KILL
+	TROUBLE="leaves an XDP program"
+	nr_wait 2 xdp_is_off nr3 || return 1
+	TROUBLE="leaves the host without packets: $(cat "$NR_TMP/ping")"
+	host_answers || return 1
+}
+
+kills() {
+	local i
+	START_MS=()
+	for ((i = 1; i <= ${NETRING_TESTS_KILLS:-20}; i++)); do
+		kill_once || {
+			TROUBLE="round $i: the capture $TROUBLE$(cat "$NR_TMP/order.err" "/proc/$ORDER_PID/wchan" 2>/dev/null)"
+			nr_stop "$ORDER_PID" KILL
+			return 1
+		}
+	done
+}
+
+host_answers
+ok $? "without a capture the host answers" "$(cat "$NR_TMP/ping")"
+send_start 0 0 nr2 -c 1000000000 -r 100000
+kills
+ok $? "killed ${NETRING_TESTS_KILLS:-20} times under traffic: no program is left, the host gets its packets, the next one starts" "$TROUBLE"
+nr_stop "${SENDER_PIDS[0]}"
+SENDER_PIDS=()
+rm -f "$NR_TMP"/sent.*
+# A busy machine has starts of many seconds among a hundred.
+median_ms=$(printf '%s\n' "${START_MS[@]}" | sort -n | sed -n "$(((${#START_MS[@]} + 1) / 2))p")
+[ "${median_ms:-99999}" -lt 5000 ]
+ok $? "each starts at once" "${START_MS[*]} ms"
+echo "# a start takes $median_ms ms"
+
+# ---- a filter, and the host's own traffic ----
+
+TRANSFER_BYTES=100000000
+DATAGRAMS=2000
+
+# transfer_with PROGRAM…: what a TCP transfer to the host and datagrams to its port 7777 come to while the program captures; "true" captures nothing.
+# Leaves lines in $NR_TMP/SENDING.out, RECEIVING.out, HEARING.out.
+transfer_with() {
+	local status=0
+	program_start RECEIVING ready "$NR_RX" "$TRANSFER" receive 5001 && program_start HEARING ready "$NR_RX" "$TRANSFER" hear 7777 || return 1
+	CAPTURING=
+	[ "$1" = true ] || program_start CAPTURING 'listening on' "$NR_RX" "$@" || return 1
+	nr_start SENDING "$NR_TX" "$TRANSFER" send $RX_ADDRESS 5001 $TRANSFER_BYTES >"$NR_TMP/SENDING.out" 2>"$NR_TMP/SENDING.err"
+	in_tx "$TRANSFER" say $RX_ADDRESS 7777 $DATAGRAMS 1000 || status=1
+	nr_wait 30 nr_ended "$SENDING"
+	nr_stop "$SENDING" || status=1
+	nr_wait 10 nr_ended "$RECEIVING"
+	nr_stop "$RECEIVING" || status=1
+	nr_stop "$HEARING" || status=1
+	[ -z "$CAPTURING" ] || {
+		nr_wait 10 "$CAPTURED" "$DATAGRAMS"
+		nr_stop "$CAPTURING" INT
+	}
+	SENDING_SAYS=$(cat "$NR_TMP/SENDING.out")
+	return $status
+}
+
+captured() { [ "$(tcpdump -n -r "$NR_TMP/captured.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
+
+printed() { [ "$(grep -c ' IP ' "$NR_TMP/CAPTURING.out")" -ge "$1" ]; }
+
+transfer_said() {
+	program_output SENDING RECEIVING HEARING
+	[ -z "$CAPTURING" ] || tail -n 5 "$NR_TMP/CAPTURING.out" "$NR_TMP/CAPTURING.err"
+}
+
+# All bytes arrived as they were sent.
+transfer_is_whole() {
+	[ "$(field bytes "$SENDING_SAYS")" = $TRANSFER_BYTES ] && grep -q "bytes=$TRANSFER_BYTES sum=$(field sum "$SENDING_SAYS")" "$NR_TMP/RECEIVING.out"
+}
+heard() { grep -qx "datagrams=$1" "$NR_TMP/HEARING.out"; }
+
+# Loosely: the machine has other things to do. A transfer that loses packets takes ten times as long.
+is_undisturbed() {
+	[ "$(field retransmits "$SENDING_SAYS")" -le $((3 * $(field retransmits "$UNDISTURBED") + 50)) ] &&
+		awk -v with="$(field seconds "$SENDING_SAYS")" -v without="$(field seconds "$UNDISTURBED")" 'BEGIN { exit !(with < 4 * without + 3) }'
+}
+
+transfer_with true && transfer_is_whole && heard $DATAGRAMS
+ok $? "without a capture a transfer is whole, and the datagrams are heard" "$(transfer_said)"
+UNDISTURBED=$SENDING_SAYS
+echo "# without a capture: $UNDISTURBED"
+
+# what_is_true NAME: of a transfer beside a capture.
+what_is_true() {
+	transfer_is_whole && is_undisturbed
+	ok $? "$1: the transfer is whole and undisturbed" "$(transfer_said)"
+	"$CAPTURED" $DATAGRAMS
+	ok $? "$1: all datagrams are captured" "$(transfer_said)"
+	! "$CAPTURED" $((DATAGRAMS + 1))
+	ok $? "$1: nothing else is captured" "$(transfer_said)"
+	heard 0
+	ok $? "$1: no datagram reaches the host" "$(transfer_said)"
+	echo "# $1: $SENDING_SAYS"
+}
+
+# stolen NAME SETTING… -- TCPDUMP_OPTION…
+stolen() {
+	local name=$1 settings=()
+	shift
+	while [ "$1" != -- ]; do
+		settings+=("$1")
+		shift
+	done
+	shift
+	# The program writes there without privileges.
+	CAPTURED=captured
+	rm -f "$NR_TMP/captured.pcap"
+	chmod 1777 "$NR_TMP"
+	transfer_with "${XDP[@]}" NETRING_XDP_STEAL=1 "${settings[@]}" tcpdump -n -i nr3 -U "$@" -w "$NR_TMP/captured.pcap" udp port 7777
+	ok $? "$name: runs beside a transfer" "$(transfer_said)"
+	what_is_true "$name"
+}
+
+stolen "a filter" -- -Z root
+stolen "a filter, root is given up then" -- -Z nobody
+stolen "a filter, in generic mode" NETRING_XDP_MODE=generic -- -Z root
+
+# tcpdump that prints gives up root before it sets the filter.
+CAPTURED=printed
+transfer_with "${XDP[@]}" NETRING_XDP_STEAL=1 NETRING_STRICT=0 tcpdump -l -n -i nr3 -Z nobody udp port 7777
+ok $? "a filter that comes without privileges: runs beside a transfer" "$(transfer_said)"
+what_is_true "a filter that comes without privileges"
+nr_wait 2 xdp_is_off nr3
+ok $? "no program is left"
+
+# ---- filters that follow each other under traffic ----
+
+# switching NAME ARGUMENT…
+switching() {
+	local name=$1 strict=1 status
+	shift
+	# Without privileges the program cannot be replaced: user space filters, and the log says so.
+	[ $# = 0 ] || strict=0
+	program_start SWITCHING ready "$NR_RX" "${XDP[@]}" NETRING_STRICT="$strict" "$CLIENT" switch nr1 100 "$NR_TX" nr0 "$@"
+	ok $? "$name: runs" "$(program_output SWITCHING)"
+	send_start 0 0 nr0 -m packet -f 2 -c 100000000 -r 20000
+	nr_wait 60 nr_ended "$SWITCHING"
+	nr_stop "$SWITCHING"
+	status=$?
+	nr_stop "${SENDER_PIDS[0]}"
+	SENDER_PIDS=()
+	rm -f "$NR_TMP"/sent.*
+	ok $status "$name: no packet of the old filter, none of the new one missing" "$(program_output SWITCHING)"
+	echo "# $name: $(tail -n 1 "$NR_TMP/SWITCHING.out")"
+}
+
+switching "a hundred filters"
+switching "a hundred filters without privileges" nobody
+
+# ---- stamps ----
+
+# stamps NAME: the packets as they leave, stamped by a packet ring, and as XDP gets them.
+stamps() {
+	local name=$1 result
+	rm -f "$NR_TMP"/leaving.pcap "$NR_TMP"/arriving.pcap
+	program_start LEAVING 'listening on' "$NR_TX" "${NETRING[@]}" NETRING_RING_SIZE=8M tcpdump -n -i nr0 -U -Z root --time-stamp-precision=nano \
+		-w "$NR_TMP/leaving.pcap" &&
+		program_start ARRIVING 'listening on' "$NR_RX" "${XDP[@]}" tcpdump -n -i nr1 -U -Z root --time-stamp-precision=nano \
+			-w "$NR_TMP/arriving.pcap" && xdp_is_on nr1
+	ok $? "$name: both capture" "$(program_output LEAVING ARRIVING)"
+	send_start 0 0 nr0 -m packet -c 3000 -r 2000
+	send_end
+	nr_wait 10 is_written arriving 3000
+	nr_wait 10 is_written leaving 3000
+	nr_stop "$LEAVING" INT
+	nr_stop "$ARRIVING" INT
+	result=$("$CLIENT" stamps "$NR_TMP/leaving.pcap" "$NR_TMP/arriving.pcap" 2>&1)
+	[ "$(field packets "$result")" = 3000 ] && [ "$(field median_us "$result")" -lt 1000 ]
+	ok $? "$name: within a millisecond of a packet ring's" "$result"
+	[ "$(field times_back "$result")" = 0 ]
+	ok $? "$name: never go back" "$result"
+	echo "# $name: $result"
+}
+is_written() { [ "$(tcpdump -n -r "$NR_TMP/$1.pcap" 2>/dev/null | wc -l)" -ge "$2" ]; }
+
+stamps "time stamps"
+if [ "$("$TRANSFER" tai 37 2>&1)" = 37 ]; then
+	stamps "time stamps while TAI is 37 s ahead"
+	"$TRANSFER" tai "$TAI" >/dev/null
+else
+	skip "time stamps while TAI is 37 s ahead" "may not set the clock's offset"
+fi
+
+# ---- two queues ----
+
+# two_queues NAME SETTINGS ORDER_OPTIONS: two senders, one queue for each. Leaves SENT and ORDERED.
+two_queues() {
+	local name=$1 settings options
+	read -ra settings <<<"$2"
+	read -ra options <<<"$3"
+	order_start "${XDP[@]}" "${settings[@]}" -- -i nr1 -T 100 "${options[@]}"
+	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
+	XDP_ID=$(xdp_id nr1)
+	send_start 0 0 nr0 -f 64 -2 -c 100000 -r 50000
+	send_start 1 1 nr0 -f 64 -2 -c 100000 -r 50000
+	send_end
+	order_end
+}
+queues_said() { echo "sent $SENT; $ORDERED; $(cat "$NR_TMP/order.err")"; }
+
+all_of_two_queues() {
+	two_queues "$@"
+	[ "$(field packets "$ORDERED")" = "$SENT" ] && [ "$(field lost "$ORDERED")" = 0 ] && [ "$(field twice "$ORDERED")" = 0 ] &&
+		[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" = 0 ]
+	ok $? "$1: all there, once" "$(queues_said)"
+	[ "$(field flow_disorder "$ORDERED")" = 0 ] && [ "$(field times_back "$ORDERED")" = 0 ]
+	ok $? "$1: in order of time" "$(queues_said)"
+	[ "$(wc -w <<<"$XDP_ID")" = 1 ]
+	ok $? "$1: one program" "$XDP_ID"
+}
+
+for mode in loop dispatch "dispatch -k 7" next_ex epoll; do
+	all_of_two_queues "two queues, $mode" "" "-m $mode"
+done
+all_of_two_queues "two queues, polled busily" NETRING_BUSY_POLL_US=50 "-m loop"
+all_of_two_queues "two queues by number" NETRING_XDP_QUEUES=0-1 "-m loop"
+for queue in 0 1; do
+	two_queues "queue $queue alone" NETRING_XDP_QUEUES=$queue "-m loop"
+	[ "$(field packets "$ORDERED")" = $((SENT / 2)) ] && [ "$(field flow_disorder "$ORDERED")" = 0 ]
+	ok $? "queue $queue alone: has one sender's packets" "$(queues_said)"
+done
+
+# ---- counts ----
+
+order_is_stopped() { grep -q '^State:[[:space:]]*T' "/proc/$ORDER_PID/status"; }
+
+# stopped_reader NAME DEVICE SENDERS…
+stopped_reader() {
+	local name=$1 sender
+	shift
+	order_start "${XDP[@]}" NETRING_XDP_FRAMES=1024 -- -i nr1 -T 100 -t 1000
+	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
+	kill -s STOP "$ORDER_PID"
+	nr_wait 5 order_is_stopped
+	for sender in "$@"; do
+		send_start "$sender" "$sender" nr0 -c 100000 -r 50000
+	done
+	send_end
+	kill -s CONT "$ORDER_PID"
+	# By itself, when it has read what there is: a signal now would find it idle for seconds.
+	nr_wait 20 nr_ended "$ORDER_PID"
+	order_end
+	[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" -gt $((SENT / 2)) ] &&
+		[ $(($(field packets "$ORDERED") + $(field ps_drop "$ORDERED"))) = "$SENT" ] && [ "$(field packets "$ORDERED")" -gt 0 ]
+	ok $? "$name: what was sent is what came and what was lost" "$(queues_said)"
+}
+stopped_reader "a reader that stalls" 0
+stopped_reader "a reader of two queues that stalls" 0 1
+
+# ---- packets as they are ----
+
+# lengths_into VARIABLE SIZE PREFIX…: what the client prints of twenty packets.
+lengths_into() {
+	local variable=$1 size=$2
+	shift 2
+	program_start "$variable" ready "$NR_RX" "$@" "$CLIENT" lengths nr1 20
+	in_tx "$BLAST" -i nr0 -m packet -c 20 -r 1000 -s "$size" -I >/dev/null
+	nr_wait 10 nr_ended "${!variable}"
+	nr_stop "${!variable}"
+}
+
+# same_lengths NAME SIZE SETTING…: the same bytes as libpcap has, at aligned addresses.
+same_lengths() {
+	local name=$1 size=$2
+	shift 2
+	lengths_into WITH_STOCK "$size" "${STOCK[@]}"
+	lengths_into WITH_XDP "$size" "${XDP[@]}" "$@"
+	[ "$(grep -c caplen "$NR_TMP/WITH_XDP.out")" = 20 ] &&
+		[ "$(sed 's/ misaligned.*//' "$NR_TMP/WITH_XDP.out")" = "$(sed 's/ misaligned.*//' "$NR_TMP/WITH_STOCK.out")" ]
+	ok $? "$name: as libpcap has them" "$(program_output WITH_STOCK WITH_XDP | sort | uniq -c)"
+	! grep -q 'misaligned=[1-3]' "$NR_TMP/WITH_XDP.out"
+	ok $? "$name: IP headers are aligned" "$(program_output WITH_XDP)"
+}
+for size in 60 61 62 63 200 1514; do
+	same_lengths "packets of $size bytes" $size
+done
+same_lengths "packets of 1514 bytes, frames of 4096" 1514 NETRING_XDP_FRAME_SIZE=4096
+
+# ---- what busy polling changes, and changes back ----
+
+# napi_settings IF: what the kernel has of it. /sys is that of the namespace outside, so another one is mounted.
+napi_settings() {
+	# shellcheck disable=SC2016 # expanded inside
+	in_rx unshare -m sh -c 'mount -t sysfs none /sys && cat "/sys/class/net/$1/napi_defer_hard_irqs" "/sys/class/net/$1/gro_flush_timeout"' sh "$1"
+}
+before=$(napi_settings nr1)
+order_start "${XDP[@]}" NETRING_BUSY_POLL_US=50 -- -i nr1
+ok $? "busy polling: captures" "$(cat "$NR_TMP/order.err")"
+order_end
+[ -n "$before" ] && [ "$(napi_settings nr1)" = "$before" ]
+ok $? "busy polling: the interface's settings are as they were" "before: $before; after: $(napi_settings nr1)"
+
+finish
