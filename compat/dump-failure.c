@@ -13,19 +13,32 @@
 #include "dump.h"
 #include "savefile-records.h"
 #include "savefile-streams.h"
+#include "stats-page.h"
 
 static struct dump_losses losses;
+static bool losses_are_new;
 
 void dump_losses_add(uint64_t packets, uint64_t failures)
 {
 	__atomic_fetch_add(&losses.packets, packets, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&losses.failures, failures, __ATOMIC_RELAXED);
+	__atomic_store_n(&losses_are_new, true, __ATOMIC_RELEASE);
 }
 
 void dump_losses(struct dump_losses *to)
 {
 	to->packets = __atomic_load_n(&losses.packets, __ATOMIC_RELAXED);
 	to->failures = __atomic_load_n(&losses.failures, __ATOMIC_RELAXED);
+}
+
+void dump_losses_publish(void)
+{
+	struct dump_losses sum;
+
+	if (likely(!__atomic_load_n(&losses_are_new, __ATOMIC_RELAXED)) || !__atomic_exchange_n(&losses_are_new, false, __ATOMIC_ACQUIRE))
+		return;
+	dump_losses(&sum);
+	stats_page_count_savefiles(sum.failures, sum.packets);
 }
 
 static void lose(struct dumper *dumper, unsigned packets)

@@ -48,4 +48,7 @@ struct dump_losses {
 /* Any thread may ask. */
 void dump_losses(struct dump_losses *losses);
 
+/* Puts them where netring stats reads them, if there is something new. Not in a signal handler. */
+void dump_losses_publish(void);
+
 #endif

@@ -460,6 +460,7 @@ static int wait_for_packets(pcap_t *p)
 
 	error.text[0] = '\0';
 	dump_before_sleep();
+	dump_losses_publish();
 	for (;;) {
 		int ret = capture_wait(p->capture, p->nonblock ? 0 : -1, p->wake_fd, &p->attention, &error);
 

@@ -168,7 +168,7 @@ else
 	ok $? "the same program by another name" "$log"
 	# The script is no filter expression, but that comes after the ring.
 	printf '#!%s -n\n' "$tcpdump" >"$folder/script" && chmod 755 "$folder/script"
-	printf '[program script]\nring_size = 2M\n[interface nr1]\ndump_buffer = 1M\n' >"$file"
+	printf '[program script]\nring_size = 2M\n[interface nr1]\ndump = stdio\ndump_buffer = 1M\n' >"$file"
 	log=$(capture "$folder/script")
 	printf '%s\n' "$log" | grep -q '^netring: info: nr1: the ring is 2048 KiB$'
 	ok $? "a script has its own name" "$log"
