@@ -86,6 +86,12 @@ void ebpf_jump(struct ebpf_code *code, struct bpf_insn insn, unsigned label)
 	ebpf_emit(code, insn);
 }
 
+void ebpf_emit_function(struct ebpf_code *code, unsigned to, unsigned label)
+{
+	ebpf_jump(code, EBPF_MAKE(BPF_LD | BPF_IMM | BPF_DW, to, BPF_PSEUDO_FUNC, 0, 0), label);
+	ebpf_emit(code, EBPF_MAKE(0, 0, 0, 0, 0));
+}
+
 bool ebpf_is_target(const struct ebpf_code *code, unsigned label)
 {
 	for (unsigned i = 0; i < code->jumps; i++)
@@ -165,6 +171,8 @@ static void survey(struct islands *islands, const struct ebpf_code *code)
 		unsigned label = code->jump[i].label;
 		unsigned from = block_of(islands, code->jump[i].from), to = block_of(islands, code->place[label]);
 
+		if (is_wide(&code->insn[code->jump[i].from])) /* an address reaches everywhere */
+			continue;
 		if (to > from + 1 && from + 1 < islands->ahead[label])
 			islands->ahead[label] = from + 1;
 		if (from > to + 1 && from > islands->behind[label])
@@ -222,7 +230,10 @@ static unsigned landing(const struct islands *islands, const struct ebpf_code *c
 
 static void direct(struct bpf_insn *insn, unsigned from, unsigned to)
 {
-	insn[from].off = (__s16)((int)to - (int)from - 1);
+	if (is_wide(&insn[from]))
+		insn[from].imm = (int)to - (int)from - 1;
+	else
+		insn[from].off = (__s16)((int)to - (int)from - 1);
 }
 
 static void build_island(const struct islands *islands, const struct ebpf_code *code, struct bpf_insn *insn, unsigned island)
@@ -258,8 +269,13 @@ static int spread(const struct islands *islands, struct ebpf_code *code, unsigne
 		if (block > 0)
 			build_island(islands, code, insn, block);
 	}
-	for (unsigned i = 0; i < code->jumps; i++)
-		direct(insn, moved(islands, code->jump[i].from), landing(islands, code, block_of(islands, code->jump[i].from), code->jump[i].label));
+	for (unsigned i = 0; i < code->jumps; i++) {
+		unsigned from = code->jump[i].from, label = code->jump[i].label;
+		unsigned to =
+			is_wide(&code->insn[from]) ? moved(islands, code->place[label]) : landing(islands, code, block_of(islands, from), label);
+
+		direct(insn, moved(islands, from), to);
+	}
 	free(code->insn);
 	code->insn = insn;
 	code->count = code->insn_room = count;
@@ -303,5 +319,13 @@ int ebpf_finish(struct ebpf_code *code, struct netring_error *error)
 		return error_set(error, E2BIG, "the eBPF program is too long: %u instructions or more", code->count);
 	if (code->failure < 0)
 		return error_errno(error, -code->failure, "eBPF program of %u instructions", code->count);
+	return 0;
+}
+
+unsigned ebpf_function(const struct ebpf_code *code)
+{
+	for (unsigned i = 0; i < code->count; i++)
+		if (is_wide(&code->insn[i]) && code->insn[i].src_reg == BPF_PSEUDO_FUNC)
+			return i + 1 + (unsigned)code->insn[i].imm;
 	return 0;
 }

@@ -55,6 +55,12 @@ void ebpf_place(struct ebpf_code *code, unsigned label);
 /* Emits a jump, conditional or not (ebpf_always and the makers below it), to a label. */
 void ebpf_jump(struct ebpf_code *code, struct bpf_insn insn, unsigned label);
 
+/* to = the address of the function at a label, for helpers that call it back; two instructions. It begins there and ends with the program. */
+void ebpf_emit_function(struct ebpf_code *code, unsigned to, unsigned label);
+
+/* After ebpf_finish: the first instruction of the function whose address was taken; 0: there is none. */
+unsigned ebpf_function(const struct ebpf_code *code);
+
 /*
  * Whether a jump to the label was emitted. The verifier refuses what nothing leads to: code that is only there for a label is left out if this is
  * false.

@@ -10,6 +10,7 @@
 
 /* Those that are used. */
 #define LIBBPF_FUNCTIONS(X) \
+	X(bpf_btf_load) \
 	X(bpf_link_create) \
 	X(bpf_link_update) \
 	X(bpf_map_create) \

@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "xdp-filter-run.h"
+#include "xdp-interpreter-run.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define ANCILLARY(what) ((uint32_t)SKF_AD_OFF + (what))
@@ -64,10 +64,13 @@ static unsigned compare_on(const struct sock_filter *program, unsigned length, c
 	return accepted;
 }
 
+/* Translated, and interpreted. */
 static unsigned compare(const struct sock_filter *program, unsigned length, unsigned count)
 {
 	int fd = load(program, length, listing(program, length));
 	unsigned accepted = compare_on(program, length, frames, count, fd);
+
+	ck_assert_uint_eq(compare_on(program, length, frames, count, interpret(program, length)), accepted);
 
 	close(fd);
 	return accepted;
@@ -133,6 +136,9 @@ START_TEST(test_instructions)
 		for (int tagged = 0; tagged < 2; tagged++)
 			compare_on(program, length, digits(tagged), 1, fd);
 		compare_on(program, length, frames, FRAMES, fd);
+		for (int tagged = 0; tagged < 2; tagged++)
+			compare_on(program, length, digits(tagged), 1, interpret(program, length));
+		compare_on(program, length, frames, FRAMES, interpret(program, length));
 		close(fd);
 	}
 }

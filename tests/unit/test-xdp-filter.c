@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Translated programs, run by the kernel (BPF_PROG_TEST_RUN), against two interpreters of the classic ones: bpf_run, and libpcap's where it can
- * judge.
+ * judge. And the interpreter that is part of XDP programs, on all the same pairs.
  *
  * The classic program runs on the frame as the kernel shows it to a socket, without its outer tag; see xdp-test-frames.h. Every pair of a program and a
  * frame has to agree. There are at least a million pairs, or as many as NETRING_TESTS_PAIRS says. Needs privilege to load programs.
@@ -11,7 +11,7 @@
 
 #include "expressions.h"
 #include "xdp-filter-libpcap.h"
-#include "xdp-filter-run.h"
+#include "xdp-interpreter-run.h"
 
 #define FRAMES 2048
 #define PAIRS 1000000
@@ -35,7 +35,7 @@ static void compare(const struct sock_filter *program, unsigned length, const ch
 		    struct tally *tally)
 {
 	bool libpcap_judges = libpcap_is_judge(program, length);
-	int fd = load(program, length, text);
+	int fd = load(program, length, text), interpreter_fd = interpret(program, length);
 	unsigned accepted = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -45,6 +45,9 @@ static void compare(const struct sock_filter *program, unsigned length, const ch
 
 		if (got != wanted)
 			report_mismatch(text, program, length, frame, "bpf_run", wanted, got);
+		got = xdp_test_run(interpreter_fd, frame->bytes, frame->length);
+		if (got != wanted)
+			report_mismatch(text, program, length, frame, "bpf_run (of what is interpreted)", wanted, got);
 		if (libpcap_judges && libpcap_run(program, &frame->packet) != kept)
 			report_mismatch(text, program, length, frame, "libpcap", frame_verdict(frame, libpcap_run(program, &frame->packet)), got);
 		accepted += got != 0;
