@@ -25,6 +25,7 @@ struct labels {
 	unsigned verdict;  /* R0: what the filter says */
 	unsigned unjudged; /* to user space, which judges */
 	unsigned beyond;   /* the filter wants what XDP cannot show it */
+	unsigned other;	   /* not the translated filter is in force: R1 is what the switch, at R2, says */
 };
 
 static struct bpf_insn load_context(unsigned to, size_t offset)
@@ -56,19 +57,28 @@ static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *op
 	ebpf_emit(code, load_context(BPF_REG_8, offsetof(struct xdp_md, data_end)));
 }
 
-static int emit_filter(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels, struct netring_error *error)
+struct xdp_filter_context xdp_code_context(const struct xdp_code_options *options)
 {
 	struct xdp_filter_context context = { .ifindex = (uint32_t)options->ifindex,
 					      .hardware_type = options->hardware_type,
 					      .has_address = options->has_address,
 					      .fragments = options->fragments,
-					      .beyond_label = options->fragments ? labels->beyond : XDP_FILTER_REJECT };
+					      .beyond_label = XDP_FILTER_REJECT };
 
 	for (size_t i = 0; i < sizeof(context.address); i++)
 		context.address[i] = options->address[i];
-	emit_switch(code, BPF_REG_1, options->switch_fd);
-	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_1, offsetof(struct xdp_switch, in_force)));
-	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, XDP_IN_FORCE_COMPILED), labels->unjudged);
+	return context;
+}
+
+static int emit_filter(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels, struct netring_error *error)
+{
+	struct xdp_filter_context context = xdp_code_context(options);
+
+	if (options->fragments)
+		context.beyond_label = labels->beyond;
+	emit_switch(code, BPF_REG_2, options->switch_fd);
+	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_2, offsetof(struct xdp_switch, in_force)));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, XDP_IN_FORCE_COMPILED), options->interprets ? labels->other : labels->unjudged);
 	if (!options->judges) {
 		ebpf_jump(code, ebpf_always(), labels->unjudged);
 		return 0;
@@ -117,7 +127,7 @@ static void emit_end(struct ebpf_code *code, const struct xdp_code_options *opti
 {
 	unsigned redirect = ebpf_label(code), without = ebpf_label(code);
 
-	if (ebpf_is_target(code, labels->verdict)) {
+	if (options->interprets || ebpf_is_target(code, labels->verdict)) {
 		ebpf_place(code, labels->verdict);
 		ebpf_jump(code, ebpf_if32_imm(BPF_REG_0, BPF_JNE, 0), redirect);
 	}
@@ -137,9 +147,21 @@ static void emit_end(struct ebpf_code *code, const struct xdp_code_options *opti
 	ebpf_emit(code, ebpf_exit());
 }
 
+static void emit_interpreter(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	const struct xdp_interpreter_labels where = {
+		.verdict = labels->verdict, .unjudged = labels->unjudged, .pass = labels->pass, .function = ebpf_label(code)
+	};
+	const struct xdp_filter_context context = xdp_code_context(options);
+
+	ebpf_place(code, labels->other);
+	xdp_interpreter_emit(code, &where);
+	xdp_interpreter_emit_function(code, &where, &context);
+}
+
 int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options, struct netring_error *error)
 {
-	const struct labels labels = { ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code) };
+	const struct labels labels = { ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code) };
 	int ret;
 
 	emit_begin(code, options, &labels);
@@ -149,5 +171,7 @@ int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options
 	if (ebpf_is_target(code, labels.beyond))
 		emit_beyond(code, &labels);
 	emit_end(code, options, &labels);
+	if (options->interprets)
+		emit_interpreter(code, options, &labels);
 	return ebpf_finish(code, error);
 }

@@ -13,18 +13,7 @@
 
 #include <linux/filter.h>
 
-#include "ebpf-code.h"
-
-/* What is in force. 1 and 2 are kept for filters that the program interprets. */
-enum xdp_in_force {
-	XDP_IN_FORCE_COMPILED = 0,	/* the filter that is translated into the program that runs */
-	XDP_IN_FORCE_ALL = 3,		/* none: every packet goes to user space, not judged */
-};
-
-/* The value of the map that process and program share, in memory: what is in force changes without a system call, and so without privilege. */
-struct xdp_switch {
-	uint32_t in_force;	/* enum xdp_in_force; the program gives all packets to user space for a value that it does not know */
-};
+#include "xdp-interpreter.h"
 
 struct xdp_code_options {
 	int ifindex;
@@ -36,9 +25,13 @@ struct xdp_code_options {
 	bool tai;		/* the kernel has bpf_ktime_get_tai_ns */
 	bool fragments;		/* to be loaded with BPF_F_XDP_HAS_FRAGS */
 	bool judges;		/* false: XDP_IN_FORCE_COMPILED does not judge either */
+	bool interprets;	/* with the interpreter; false: the slots are for user space, too */
 	const struct sock_filter *filter;
 	unsigned length;	/* 0: accepts all */
 };
+
+/* What filters are told about packets and interface. */
+struct xdp_filter_context xdp_code_context(const struct xdp_code_options *options);
 
 /*
  * Makes the program in code, which the caller has initialised and frees in any case. -EOPNOTSUPP: the filter cannot be translated, and why; -EINVAL: it is

@@ -2,8 +2,9 @@
 /*
  * The XDP program of one interface. Owns the maps, the program in force, its link and the mapping of the switch; no lock, one thread at a time.
  *
- * A new filter is compiled into a new program, which takes the old one's place at the link. Where that cannot be, the switch makes the program that runs
- * give every packet to user space. A packet in the kernel runs one program from begin to end, and looks at the switch once.
+ * A new filter is compiled into a new program, which takes the old one's place at the link. Where that cannot be, the filter is written to a slot of
+ * the switch, and the interpreter of the program that runs takes it from there; where it cannot be interpreted either, the switch makes the program give
+ * every packet to user space. A packet in the kernel runs one program from begin to end, and looks at the switch once.
  */
 #include "xdp-program.h"
 
@@ -28,6 +29,7 @@
 #include "xdp-attach.h"
 #include "xdp-code.h"
 #include "xdp-guard.h"
+#include "xdp-interpreter-types.h"
 
 #define LICENSE "Dual BSD/GPL"
 
@@ -37,7 +39,7 @@
 void xdp_program_init(struct xdp_program *program)
 {
 	memset(program, 0, sizeof(*program));
-	program->sockets_fd = program->switch_fd = program->program_fd = program->link_fd = program->status_fd = -1;
+	program->sockets_fd = program->switch_fd = program->program_fd = program->link_fd = program->status_fd = program->types_fd = -1;
 }
 
 static void close_descriptor(int *fd)
@@ -56,6 +58,7 @@ void xdp_program_close(struct xdp_program *program)
 		munmap(program->control, sizeof(*program->control));
 	close_descriptor(&program->switch_fd);
 	close_descriptor(&program->sockets_fd);
+	close_descriptor(&program->types_fd);
 	close_descriptor(&program->status_fd);
 	xdp_program_init(program);
 }
@@ -222,8 +225,15 @@ static int explain_load(const struct xdp_program *program, int ret, char *log, s
 static int load_code(const struct xdp_program *program, const struct ebpf_code *code, int *fd, struct netring_error *error)
 {
 	struct bpf_prog_load_opts options = { .sz = sizeof(options), .expected_attach_type = BPF_XDP, .log_size = VERIFIER_LOG_SIZE };
+	const struct bpf_func_info functions[] = { { 0, XDP_TYPE_PROGRAM }, { ebpf_function(code), XDP_TYPE_FUNCTION } };
 	int ret;
 
+	if (program->interprets) {
+		options.prog_btf_fd = (uint32_t)program->types_fd;
+		options.func_info = functions;
+		options.func_info_cnt = sizeof(functions) / sizeof(functions[0]);
+		options.func_info_rec_size = sizeof(functions[0]);
+	}
 	options.log_buf = malloc(options.log_size);
 	if (!options.log_buf)
 		return error_errno(error, ENOMEM, "%s: the verifier's log", program->interface);
@@ -238,9 +248,7 @@ static int load_code(const struct xdp_program *program, const struct ebpf_code *
 	return ret < 0 ? ret : 0;
 }
 
-/* A program with that filter; judges false: one that gives all to user space. *fd is the caller's. */
-static int load(const struct xdp_program *program, bool judges, const struct sock_filter *filter, unsigned length, int *fd,
-		struct netring_error *error)
+static struct xdp_code_options code_options(const struct xdp_program *program)
 {
 	struct xdp_code_options options = { .ifindex = program->options.ifindex,
 					    .sockets_fd = program->sockets_fd,
@@ -249,13 +257,23 @@ static int load(const struct xdp_program *program, bool judges, const struct soc
 					    .has_address = program->has_address,
 					    .tai = program->tai,
 					    .fragments = program->fragments,
-					    .judges = judges,
-					    .filter = filter,
-					    .length = length };
+					    .interprets = program->interprets };
+
+	memcpy(options.address, program->address, sizeof(options.address));
+	return options;
+}
+
+/* A program with that filter; judges false: one that gives all to user space. *fd is the caller's. */
+static int load(const struct xdp_program *program, bool judges, const struct sock_filter *filter, unsigned length, int *fd,
+		struct netring_error *error)
+{
+	struct xdp_code_options options = code_options(program);
 	struct ebpf_code code;
 	int ret;
 
-	memcpy(options.address, program->address, sizeof(options.address));
+	options.judges = judges;
+	options.filter = filter;
+	options.length = length;
 	ebpf_code_init(&code);
 	ret = xdp_code_make(&code, &options, error);
 	if (ret == 0)
@@ -266,7 +284,7 @@ static int load(const struct xdp_program *program, bool judges, const struct soc
 
 /* Filters */
 
-static void put_in_force(struct xdp_program *program, enum xdp_in_force what)
+static void put_in_force(struct xdp_program *program, uint32_t what)
 {
 	/* Release: packets are not judged by the filter before, from here on. The program loads it once for each packet. */
 	__atomic_store_n(&program->control->in_force, what, __ATOMIC_RELEASE);
@@ -304,16 +322,58 @@ static int compile(struct xdp_program *program, const struct sock_filter *filter
 	return 0;
 }
 
+/* Of a capture's many filters only the first is worth a line. */
+static void log_once(const struct xdp_program *program, bool *logged, enum log_level level, const char *what, const struct netring_error *why)
+{
+	if (!*logged)
+		log_write(program->options.log, level, "%s: the filter %s (%s)", program->interface, what, why->text);
+	*logged = true;
+}
+
 /* What there is to say when user space is to judge; -EOPNOTSUPP if that is an error. */
-static int give_up(const struct xdp_program *program, const struct netring_error *why, struct netring_error *error)
+static int give_up(struct xdp_program *program, const struct netring_error *why, struct netring_error *error)
 {
 	if (program->options.strict)
 		return error_set(error, EOPNOTSUPP, "%s: the filter cannot run in XDP, and the settings allow no fallback: %.400s",
 				 program->interface, why->text);
-	log_write(program->options.log, LOG_WARN,
-		  "%s: the filter runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says (%s)",
-		  program->interface, why->text);
+	log_once(program, &program->told_user_space, LOG_WARN,
+		 "runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says", why);
 	return 0;
+}
+
+/* Writes to the slot that is not in force: a packet may still be in the other one. Memory only, no system call. */
+static int write_slot(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *why)
+{
+	static const struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, UINT32_MAX) };
+	const struct xdp_code_options options = code_options(program);
+	const struct xdp_filter_context context = xdp_code_context(&options);
+	unsigned slot = !program->slot;
+	int ret;
+
+	if (length == 0) {
+		filter = all;
+		length = 1;
+	}
+	ret = xdp_interpreter_steps(xdp_interpreter_begin(program->control, slot, &program->filters), filter, length, &context, why);
+	if (ret < 0)
+		return ret;
+	xdp_interpreter_put_in_force(program->control, slot);
+	program->slot = slot;
+	return 0;
+}
+
+/* For want of a program that has the filter translated; why is the reason. 0, or what it is that cannot be interpreted in why. */
+static int interpret(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *why)
+{
+	struct netring_error reason = *why;
+	int ret;
+
+	if (!program->interprets)
+		return -EOPNOTSUPP;
+	ret = write_slot(program, filter, length, why);
+	if (ret == 0)
+		log_once(program, &program->told_interpreted, LOG_INFO, "is interpreted in XDP, which is slower than a translated one", &reason);
+	return ret;
 }
 
 int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
@@ -327,6 +387,8 @@ int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter
 		ret = error_set(&why, EPERM, "a seccomp filter may forbid bpf()");
 	else
 		ret = compile(program, filter, length, &why);
+	if (ret < 0)
+		ret = interpret(program, filter, length, &why);
 	if (ret == 0) {
 		program->judges = true;
 		return 0;
@@ -341,6 +403,40 @@ int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter
 
 /* Opening */
 
+/* The kernel's verifier may be older than what the interpreter needs of it: then without. */
+static int load_unjudging(struct xdp_program *program, struct netring_error *error)
+{
+	struct netring_error why = { "" };
+	int ret = load(program, false, NULL, 0, &program->program_fd, &why);
+
+	if (ret == -EOPNOTSUPP && program->interprets) {
+		program->interprets = false;
+		log_write(program->options.log, LOG_INFO, "%s: no interpreter for filters that are set without privilege: %s", program->interface,
+			  why.text);
+		ret = load(program, false, NULL, 0, &program->program_fd, &why);
+	}
+	return ret < 0 ? error_set(error, -ret, "%s", why.text) : 0;
+}
+
+/* -EOPNOTSUPP, with a program that gives all to user space, and the reason in why: the filter cannot be part of one. */
+static int load_compiled(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *why)
+{
+	bool interpreted = program->interprets;
+	int ret = load(program, true, filter, length, &program->program_fd, why), fd;
+
+	if (ret != -EOPNOTSUPP)
+		return ret;
+	ret = load_unjudging(program, why);
+	if (ret < 0 || program->interprets == interpreted)
+		return ret < 0 ? ret : -EOPNOTSUPP;
+	ret = load(program, true, filter, length, &fd, why);
+	if (ret < 0)
+		return ret;
+	close(program->program_fd);
+	program->program_fd = fd;
+	return 0;
+}
+
 static int load_first(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
 {
 	struct netring_error why = { "" };
@@ -349,15 +445,13 @@ static int load_first(struct xdp_program *program, const struct sock_filter *fil
 	if (length && !bpf_is_valid(filter, length))
 		return error_set(error, EINVAL, "%s: not a valid filter", program->interface);
 	program->judges = true;
-	ret = load(program, true, filter, length, &program->program_fd, &why);
-	if (ret != -EOPNOTSUPP) {
-		if (ret < 0)
-			error_set(error, -ret, "%s", why.text);
-		return ret;
-	}
-	ret = load(program, false, NULL, 0, &program->program_fd, error);
+	ret = load_compiled(program, filter, length, &why);
+	if (ret < 0 && program->program_fd < 0)
+		return error_set(error, -ret, "%s", why.text);
 	if (ret < 0)
-		return ret;
+		ret = interpret(program, filter, length, &why);
+	if (ret == 0)
+		return 0;
 	program->judges = false;
 	return give_up(program, &why, error);
 }
@@ -365,6 +459,18 @@ static int load_first(struct xdp_program *program, const struct sock_filter *fil
 static bool has_helper(const struct xdp_program *program, enum bpf_func_id helper)
 {
 	return program->bpf->libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, helper, NULL) == 1;
+}
+
+/* What calls back needs types; for want of anything of it the program is loaded without the interpreter. */
+static void prepare_interpreter(struct xdp_program *program)
+{
+	bool fits = has_helper(program, BPF_FUNC_loop) && (!program->fragments || has_helper(program, BPF_FUNC_xdp_load_bytes));
+
+	program->types_fd = fits ? xdp_interpreter_load_types(program->bpf) : -1;
+	program->interprets = program->types_fd >= 0;
+	if (!program->interprets)
+		log_write(program->options.log, LOG_INFO, "%s: no interpreter for filters that are set without privilege: it needs Linux 5.17",
+			  program->interface);
 }
 
 static int check(struct xdp_program *program, struct netring_error *error)
@@ -395,6 +501,7 @@ static int make(struct xdp_program *program, const struct sock_filter *filter, u
 		return ret;
 	program->tai = has_helper(program, BPF_FUNC_ktime_get_tai_ns);
 	program->fragments = program->options.fragments && has_helper(program, BPF_FUNC_xdp_get_buff_len);
+	prepare_interpreter(program);
 	return load_first(program, filter, length, error);
 }
 

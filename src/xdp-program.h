@@ -48,11 +48,17 @@ struct xdp_program {
 	bool judges;			/* the filter in force runs in XDP; false: every packet is redirected, and user space judges */
 	bool tai;			/* time stamps are CLOCK_TAI's; false, before Linux 6.1: tai_ns of each packet is CLOCK_MONOTONIC's */
 	bool fragments;			/* it takes packets that are longer than a page */
+	bool interprets;		/* filters can change without privilege and still run in XDP */
 	const struct libbpf *bpf;
 	uint16_t hardware_type;		/* of the interface: ARPHRD_* */
 	bool has_address;
 	uint8_t address[6];
 	int status_fd;			/* a status in /proc, not read yet: whether there is a seccomp filter */
+	int types_fd;			/* of the interpreter's function */
+	unsigned slot;			/* of the switch, the last that was written to */
+	uint32_t filters;		/* written to slots so far */
+	bool told_user_space;		/* logged */
+	bool told_interpreted;
 };
 
 /* The closed state. */
@@ -78,8 +84,9 @@ int xdp_program_attach(struct xdp_program *program, struct netring_error *error)
 
 /*
  * Replaces the filter (length 0: all packets). When it returns, no packet is judged by the old one any more but those that are in rings already or on
- * their way there. 0: it runs in XDP; 1: user space is to judge, because it cannot be translated, the verifier refuses it, or the process may not load
- * programs any more (no privilege, or a seccomp filter); logged, and -EOPNOTSUPP if strict. -EINVAL. On failure the old one is in force.
+ * their way there. 0: it runs in XDP, interpreted where it cannot be translated, the verifier refuses it, or the process may not load programs any more
+ * (no privilege, or a seccomp filter); 1: user space is to judge, because it cannot be interpreted either; logged, and -EOPNOTSUPP if strict. -EINVAL. On
+ * failure the old one is in force.
  */
 int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error);
 
