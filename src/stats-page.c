@@ -38,7 +38,8 @@ struct process {
 	int fd;	      /* -1: anonymous memory */
 	dev_t device; /* of fd, to see whether it is still ours */
 	ino_t inode;
-	char *map; /* NULL: no page */
+	bool sealed; /* against writing, but through map */
+	char *map;   /* NULL: no page */
 	uint64_t taken[STATS_RECORDS_MAX / WORD_BITS];
 };
 
@@ -120,7 +121,8 @@ static int map_file(struct process *self, int fd, struct netring_error *error)
 	map = mmap(NULL, STATS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return error_errno(error, errno, "mmap of %zu bytes", STATS_SIZE);
-	if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE) < 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
+	self->sealed = fcntl(fd, F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE) == 0;
+	if (!self->sealed && fcntl(fd, F_ADD_SEALS, seals) < 0) {
 		int err = errno;
 
 		munmap(map, STATS_SIZE);
@@ -171,11 +173,28 @@ static int make_anonymous(struct process *self, struct netring_error *error)
 	return 0;
 }
 
-/* The page goes with its last capture. The descriptor is not looked at: after open no system call is made that libpcap does not make. */
+/*
+ * Programs close descriptors that are not theirs, and then the number may be that of a file of their own. It is not asked by fstat, which a sandbox
+ * may forbid by now, but by a call of libpcap's own: nothing but the seal refuses a writable mapping with EPERM. Without the seal it is believed.
+ */
+static bool has_descriptor(const struct process *self)
+{
+	void *map;
+
+	if (self->fd < 0 || !self->sealed)
+		return self->fd >= 0;
+	map = mmap(NULL, STATS_RECORD, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+	if (map == MAP_FAILED)
+		return errno == EPERM;
+	munmap(map, STATS_RECORD);
+	return false;
+}
+
+/* The page goes with its last capture. After open no system call is made that libpcap does not make. */
 static void give_up_page(struct process *self)
 {
 	munmap(self->map, STATS_SIZE);
-	if (self->fd >= 0)
+	if (has_descriptor(self))
 		close(self->fd);
 	self->map = NULL;
 }
@@ -198,10 +217,7 @@ static int make_page(struct process *self, const struct self_status *status, str
 	return 0;
 }
 
-/*
- * Programs close descriptors that are not theirs, and then the number may be another file's. Nobody would find new captures on that page: it is left
- * to those who are on it, and never unmapped.
- */
+/* A page whose descriptor the program has closed: nobody would find new captures there. It is left to those who are on it, and never unmapped. */
 static void leave_lost_page(struct process *self)
 {
 	struct stat status;

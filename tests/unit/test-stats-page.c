@@ -31,8 +31,8 @@
 /* What the tool finds of this process and its children; other captures of the machine do not count. */
 struct found {
 	unsigned captures, refusals;
-	struct stats_view first;	/* without its rings */
-	struct stats_ring ring;		/* the first one's first */
+	struct stats_view first; /* without its rings */
+	struct stats_ring ring;	 /* the first one's first */
 	char reason[128];
 };
 
@@ -303,6 +303,19 @@ START_TEST(test_descriptor_closed)
 }
 END_TEST
 
+/* The same without another capture in between: what the last one closes must be its own. */
+START_TEST(test_number_reused)
+{
+	struct stats_writer writer = open_place(1);
+	int fd = page_fd(), stranger = fileno(tmpfile());
+
+	ck_assert_int_eq(ftruncate(stranger, STATS_SIZE), 0);
+	ck_assert_int_eq(dup3(_i ? stranger : open("/dev/null", O_RDONLY), fd, O_CLOEXEC), fd);
+	stats_page_close(&writer);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+END_TEST
+
 /* A sanitizer makes calls of its own. */
 #if defined(__SANITIZE_ADDRESS__)
 #define OTHERS SECCOMP_RET_ALLOW
@@ -319,8 +332,8 @@ END_TEST
 static void forbid(void)
 {
 	static const int allowed[] = {
-		__NR_openat, __NR_read, __NR_write, __NR_close, __NR_mmap, __NR_munmap, __NR_brk, __NR_futex, __NR_exit_group, __NR_getsockopt, __NR_clone,
-		__NR_prctl, __NR_set_robust_list, __NR_rseq,
+		__NR_openat, __NR_read,	      __NR_write,      __NR_close, __NR_mmap,  __NR_munmap,	     __NR_brk,
+		__NR_futex,  __NR_exit_group, __NR_getsockopt, __NR_clone, __NR_prctl, __NR_set_robust_list, __NR_rseq,
 	};
 	enum { COUNT = sizeof(allowed) / sizeof(*allowed) };
 	struct sock_filter code[COUNT + 3] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
@@ -383,6 +396,26 @@ START_TEST(test_sandbox)
 }
 END_TEST
 
+/* A sandbox that comes behind the opening. */
+static void sandboxed_later(const struct child *child, struct stats_writer *unused)
+{
+	struct stats_writer writer = open_place(1);
+
+	(void)child;
+	(void)unused;
+	forbid();
+	deliver(&writer, 1);
+	stats_page_close(&writer);
+}
+
+START_TEST(test_sandbox_later)
+{
+	struct child child = child_start(NULL, sandboxed_later);
+
+	child_end(&child);
+}
+END_TEST
+
 /* Hostile pages */
 
 static int fake(off_t size, bool sealed, const void *content, size_t length)
@@ -399,7 +432,12 @@ static int fake(off_t size, bool sealed, const void *content, size_t length)
 }
 
 static const struct stats_head sound = {
-	.magic = STATS_MAGIC, .version = STATS_VERSION, .size = STATS_SIZE, .record = STATS_RECORD, .records = 3, .program = "fake",
+	.magic = STATS_MAGIC,
+	.version = STATS_VERSION,
+	.size = STATS_SIZE,
+	.record = STATS_RECORD,
+	.records = 3,
+	.program = "fake",
 };
 
 struct page {
@@ -586,12 +624,14 @@ int main(void)
 	alarm(300); /* in case it hangs; the timeout is of no effect where the tests do not fork */
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, test_sandbox); /* first: what a process made before its sandbox it keeps */
+	tcase_add_test(tests, test_sandbox_later);
 	tcase_add_test(tests, test_life);
 	tcase_add_test(tests, test_many);
 	tcase_add_test(tests, test_child_that_does_not_read);
 	tcase_add_test(tests, test_child_that_reads);
 	tcase_add_test(tests, test_child_that_opens);
 	tcase_add_test(tests, test_descriptor_closed);
+	tcase_add_loop_test(tests, test_number_reused, 0, 2);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_odd_content);
 	tcase_add_loop_test(tests, test_random_content, 0, 30);
