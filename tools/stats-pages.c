@@ -3,7 +3,7 @@
  * The search: every descriptor of every process whose name is that of a page; and, because a sandboxed process makes none, every piece of shared
  * anonymous memory that has a page's size and begins like one. After a fork several processes have the same page, so pages are told apart by their
  * inode, and each capture on a page goes to one of its holders: its maker, or, where a forked child has taken the capture over, a holder that is not
- * the maker.
+ * the maker. A page is read when it is found, and no descriptor of it is kept: there may be more captures than we may have descriptors.
  */
 #include "stats-pages.h"
 
@@ -23,6 +23,7 @@
 #define LINK "/memfd:" STATS_NAME " (deleted)"
 #define ANONYMOUS " /dev/zero (deleted)"
 #define TRIES 200
+#define PAGES_OF_A_PROCESS 64 /* one, and those of the processes that it was forked from */
 #define STALE_S 1.0
 
 /* A page and a process that has it open. */
@@ -30,8 +31,15 @@ struct holder {
 	struct stats_process process;
 	dev_t device;
 	ino_t inode;
-	int fd;	    /* ours: of the page, or of the process's memory */
-	off_t page; /* where in it the page begins */
+};
+
+/* Where it is read. */
+struct page {
+	const struct stats_process *process;
+	dev_t device;
+	ino_t inode;
+	int fd;	      /* ours: of the page, or of the process's memory */
+	off_t offset; /* where in it the page begins */
 };
 
 struct search {
@@ -102,11 +110,15 @@ static void describe_process(struct stats_process *process, int folder, pid_t pi
 		process->namespace = status.st_ino;
 }
 
+/* Once for each process, whatever it may have. */
 static int refuse(struct search *search, const struct stats_process *process, const char *reason)
 {
 	struct stats_views *views = &search->views;
-	struct stats_refusal *larger = grow(views->refusal, views->refusals, sizeof(*larger)), refusal = { .process = *process };
+	struct stats_refusal *larger, refusal = { .process = *process };
 
+	if (views->refusals && views->refusal[views->refusals - 1].process.pid == process->pid)
+		return 0;
+	larger = grow(views->refusal, views->refusals, sizeof(*larger));
 	if (!larger)
 		return -ENOMEM;
 	views->refusal = larger;
@@ -115,22 +127,152 @@ static int refuse(struct search *search, const struct stats_process *process, co
 	return 0;
 }
 
-/* The size of a sealed file stays what it is, and so does that it is a file in memory. */
+/* Pages */
+
+static bool read_at(const struct page *page, void *buffer, size_t size, uint32_t record)
+{
+	return pread(page->fd, buffer, size, page->offset + (off_t)record * STATS_RECORD) == (ssize_t)size;
+}
+
+/* NULL if it is a page of this version. */
+static const char *check_head(const struct page *page, struct stats_head *head, char reason[128])
+{
+	if (!read_at(page, head, sizeof(*head), 0) || head->magic != STATS_MAGIC)
+		return "it is no page of statistics";
+	if (head->version != STATS_VERSION) {
+		snprintf(reason, 128, "its statistics are of version %u, and this is for version %d: use the netring command of its version",
+			 head->version, STATS_VERSION);
+		return reason;
+	}
+	if (head->size != STATS_SIZE || head->record != STATS_RECORD || head->records > STATS_RECORDS_MAX)
+		return "its statistics contradict themselves";
+	clean(head->program, sizeof(head->program));
+	clean(head->library, sizeof(head->library));
+	return NULL;
+}
+
+/* A few times over, until nothing was written meanwhile. */
+static bool read_together(const struct page *page, struct stats_view *view)
+{
+	uint32_t rings = view->capture.rings;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct stats_capture after;
+
+		if (!read_at(page, &view->capture, sizeof(view->capture), view->number))
+			return false;
+		for (uint32_t ring = 0; ring < rings; ring++)
+			if (!read_at(page, &view->ring[ring], sizeof(view->ring[ring]), view->number + 1 + ring))
+				return false;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!read_at(page, &after, sizeof(after), view->number) || after.kind != STATS_CAPTURE || after.rings != rings ||
+		    view->capture.rings != rings)
+			return false;
+		view->torn = (view->capture.seq & 1) || after.seq != view->capture.seq;
+		if (!view->torn)
+			return true;
+		sched_yield();
+	}
+	return true;
+}
+
+static double age_of(const struct stats_capture *capture)
+{
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)capture->updated_ns / 1e9;
+	return age >= 0 && capture->updated_ns != 0 ? age : -1;
+}
+
+/* 1: there is a capture. 0: it has gone, or does not make sense. */
+static int read_capture(const struct page *page, const struct stats_head *head, uint32_t number, struct stats_view *view)
+{
+	view->number = number;
+	view->head = *head;
+	view->ring = calloc(view->capture.rings, sizeof(*view->ring));
+	if (!view->ring)
+		return -ENOMEM;
+	if (!read_together(page, view) || view->capture.state == STATS_CLOSED) {
+		free(view->ring);
+		return 0;
+	}
+	clean(view->capture.why, sizeof(view->capture.why));
+	for (uint32_t i = 0; i < view->capture.rings; i++)
+		clean(view->ring[i].interface, sizeof(view->ring[i].interface));
+	view->age_s = age_of(&view->capture);
+	view->device = page->device;
+	view->inode = page->inode;
+	return 1;
+}
+
+static int read_page(struct search *search, const struct page *page)
+{
+	struct stats_head head;
+	char text[128];
+	const char *reason = check_head(page, &head, text);
+
+	if (reason)
+		return refuse(search, page->process, reason);
+	for (uint32_t i = 1; i < head.records; i++) {
+		struct stats_view view = { 0 }, *place;
+		int ret;
+
+		if (!read_at(page, &view.capture, sizeof(view.capture), i) || view.capture.kind != STATS_CAPTURE)
+			continue;
+		if (view.capture.rings == 0 || view.capture.rings >= head.records - i)
+			return refuse(search, page->process, "its statistics contradict themselves");
+		ret = read_capture(page, &head, i, &view);
+		if (ret < 0)
+			return ret;
+		i += view.capture.rings;
+		if (ret == 0)
+			continue;
+		place = grow(search->views.view, search->views.views, sizeof(*place));
+		if (!place) {
+			free(view.ring);
+			return -ENOMEM;
+		}
+		search->views.view = place;
+		place[search->views.views++] = view;
+	}
+	return 0;
+}
+
+/* The search */
+
+/* Opened only when it is known to be a regular file: others may do something when they are. By O_PATH, so that it stays the one that was looked at. */
+static int open_regular(int folder, const char *name, struct stat *status, const char **reason)
+{
+	int found = openat(folder, name, O_PATH | O_CLOEXEC), fd = -1;
+	char path[64];
+
+	if (found < 0 || fstat(found, status) < 0) {
+		*reason = errno == ENOENT || errno == ESRCH ? NULL : strerror(errno);
+	} else if (!S_ISREG(status->st_mode)) {
+		*reason = "it is no file";
+	} else {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		*reason = fd < 0 ? strerror(errno) : NULL;
+	}
+	if (found >= 0)
+		close(found);
+	return fd;
+}
+
+/* -1: reason says why, NULL that it has gone. The size of a sealed file stays what it is, and only files in memory have seals. */
 static int open_page(int folder, const char *name, struct stat *status, const char **reason)
 {
-	int fd;
+	int fd = open_regular(folder, name, status, reason), seals;
 
-	*reason = "it is no file";
-	if (fstatat(folder, name, status, 0) < 0 || !S_ISREG(status->st_mode))
+	if (fd < 0)
 		return -1;
-	fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0) {
-		*reason = strerror(errno);
-		return -1;
-	}
-	if (fstat(fd, status) < 0 || status->st_size != (off_t)STATS_SIZE)
+	seals = fcntl(fd, F_GET_SEALS);
+	if (status->st_size != (off_t)STATS_SIZE)
 		*reason = "its size is not that of this version's statistics";
-	else if ((fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW))
+	else if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW))
 		*reason = "it is not sealed";
 	else
 		return fd;
@@ -146,17 +288,27 @@ static bool is_known(const struct search *search, pid_t pid, const struct stat *
 	return false;
 }
 
-static int add_holder(struct search *search, const struct holder *found)
+static bool has_too_many(const struct search *search, pid_t pid)
 {
-	struct holder *holder = grow(search->holder, search->holders, sizeof(*holder));
+	return search->holders >= PAGES_OF_A_PROCESS && search->holder[search->holders - PAGES_OF_A_PROCESS].process.pid == pid;
+}
 
-	if (!holder) {
-		close(found->fd);
+/* Notes who has the page, and reads it if nobody had it before. */
+static int take_page(struct search *search, const struct page *page)
+{
+	struct holder *holder;
+	bool is_read = false;
+
+	if (has_too_many(search, page->process->pid))
+		return refuse(search, page->process, "it has too many pages of statistics");
+	for (size_t i = 0; i < search->holders && !is_read; i++)
+		is_read = search->holder[i].device == page->device && search->holder[i].inode == page->inode;
+	holder = grow(search->holder, search->holders, sizeof(*holder));
+	if (!holder)
 		return -ENOMEM;
-	}
 	search->holder = holder;
-	holder[search->holders++] = *found;
-	return 0;
+	holder[search->holders++] = (struct holder){ *page->process, page->device, page->inode };
+	return is_read ? 0 : read_page(search, page);
 }
 
 static int take_descriptor(struct search *search, int process_folder, int folder, const char *name, pid_t pid)
@@ -164,16 +316,20 @@ static int take_descriptor(struct search *search, int process_folder, int folder
 	struct stat status;
 	struct stats_process process;
 	const char *reason;
-	int fd = open_page(folder, name, &status, &reason);
+	int fd = open_page(folder, name, &status, &reason), ret = 0;
 
-	if (fd >= 0 && is_known(search, pid, &status)) {
-		close(fd);
+	if (fd < 0 && !reason)
 		return 0;
-	}
-	describe_process(&process, process_folder, pid);
-	if (fd < 0)
+	if (fd < 0) {
+		describe_process(&process, process_folder, pid);
 		return refuse(search, &process, reason);
-	return add_holder(search, &(struct holder){ .process = process, .device = status.st_dev, .inode = status.st_ino, .fd = fd });
+	}
+	if (!is_known(search, pid, &status)) {
+		describe_process(&process, process_folder, pid);
+		ret = take_page(search, &(struct page){ &process, status.st_dev, status.st_ino, fd, 0 });
+	}
+	close(fd);
+	return ret;
 }
 
 static int take_descriptors(struct search *search, int process, DIR *descriptors, pid_t pid)
@@ -215,22 +371,24 @@ static bool parse_memory(const char *line, struct stat *status, off_t *page)
 
 static int take_memory(struct search *search, int process_folder, const char *line, pid_t pid)
 {
-	struct holder holder = { .fd = -1 };
+	struct stats_process process;
 	struct stat status;
+	off_t offset;
+	int fd, ret = 0;
 
-	if (!parse_memory(line, &status, &holder.page) || is_known(search, pid, &status))
+	if (!parse_memory(line, &status, &offset) || is_known(search, pid, &status))
 		return 0;
-	holder.fd = openat(process_folder, "mem", O_RDONLY | O_CLOEXEC);
-	if (holder.fd < 0 || !begins_like_a_page(holder.fd, holder.page)) {
-		search->views.hidden += holder.fd < 0;
-		if (holder.fd >= 0)
-			close(holder.fd);
+	fd = openat(process_folder, "mem", O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		search->views.hidden += errno == EACCES || errno == EPERM;
 		return 0;
 	}
-	holder.device = status.st_dev;
-	holder.inode = status.st_ino;
-	describe_process(&holder.process, process_folder, pid);
-	return add_holder(search, &holder);
+	if (begins_like_a_page(fd, offset)) {
+		describe_process(&process, process_folder, pid);
+		ret = take_page(search, &(struct page){ &process, status.st_dev, status.st_ino, fd, offset });
+	}
+	close(fd);
+	return ret;
 }
 
 static int take_memories(struct search *search, int process_folder, pid_t pid)
@@ -300,150 +458,54 @@ static int find_holders(struct search *search, const char *path, struct netring_
 	return ret < 0 ? error_errno(error, -ret, "list of captures") : 0;
 }
 
-/* Pages */
+/* Whose captures they are */
 
-static bool read_at(const struct holder *holder, void *buffer, size_t size, uint32_t record)
-{
-	return pread(holder->fd, buffer, size, holder->page + (off_t)record * STATS_RECORD) == (ssize_t)size;
-}
-
-/* NULL if it is a page of this version. */
-static const char *check_head(const struct holder *holder, struct stats_head *head, char reason[128])
-{
-	if (!read_at(holder, head, sizeof(*head), 0) || head->magic != STATS_MAGIC)
-		return "it is no page of statistics";
-	if (head->version != STATS_VERSION) {
-		snprintf(reason, 128, "its statistics are of version %u, and this is for version %d: use the netring command of its version",
-			 head->version, STATS_VERSION);
-		return reason;
-	}
-	if (head->size != STATS_SIZE || head->record != STATS_RECORD || head->records > STATS_RECORDS_MAX)
-		return "its statistics contradict themselves";
-	clean(head->program, sizeof(head->program));
-	clean(head->library, sizeof(head->library));
-	return NULL;
-}
-
-static const struct holder *choose_holder(const struct search *search, const struct holder *first, const struct stats_head *head, uint32_t writer)
+static void choose_holder(const struct search *search, struct stats_view *view)
 {
 	const struct holder *chosen = NULL;
 
-	for (const struct holder *holder = first; holder < search->holder + search->holders; holder++) {
-		bool is_maker = (uint32_t)holder->process.own_pid == head->pid;
+	for (const struct holder *holder = search->holder; holder < search->holder + search->holders; holder++) {
+		bool is_maker = (uint32_t)holder->process.own_pid == view->head.pid;
 
-		if (holder->device != first->device || holder->inode != first->inode)
+		if (holder->device != view->device || holder->inode != view->inode)
 			continue;
-		if (!chosen || is_maker == (writer == 0))
+		if (!chosen || is_maker == (view->capture.writer == 0))
 			chosen = holder;
-		if (is_maker == (writer == 0))
+		if (is_maker == (view->capture.writer == 0))
 			break;
 	}
-	return chosen;
+	if (chosen) /* always: who has it was noted before it was read */
+		view->process = chosen->process;
 }
 
-/* A few times over, until nothing was written meanwhile. */
-static bool read_together(const struct holder *holder, struct stats_view *view)
+static int order(uint64_t a, uint64_t b)
 {
-	uint32_t rings = view->capture.rings;
-
-	for (unsigned i = 0; i < TRIES; i++) {
-		struct stats_capture after;
-
-		if (!read_at(holder, &view->capture, sizeof(view->capture), view->number))
-			return false;
-		for (uint32_t ring = 0; ring < rings; ring++)
-			if (!read_at(holder, &view->ring[ring], sizeof(view->ring[ring]), view->number + 1 + ring))
-				return false;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (!read_at(holder, &after, sizeof(after), view->number) || after.kind != STATS_CAPTURE || after.rings != rings ||
-		    view->capture.rings != rings)
-			return false;
-		view->torn = (view->capture.seq & 1) || after.seq != view->capture.seq;
-		if (!view->torn)
-			return true;
-		sched_yield();
-	}
-	return true;
-}
-
-static double age_of(const struct stats_capture *capture)
-{
-	struct timespec now;
-	double age;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)capture->updated_ns / 1e9;
-	return age >= 0 && capture->updated_ns != 0 ? age : -1;
-}
-
-/* 1: there is a capture. 0: it has gone, or does not make sense. */
-static int read_capture(struct search *search, const struct holder *holder, const struct stats_head *head, uint32_t number, struct stats_view *view)
-{
-	view->number = number;
-	view->head = *head;
-	view->ring = calloc(view->capture.rings, sizeof(*view->ring));
-	if (!view->ring)
-		return -ENOMEM;
-	if (!read_together(holder, view) || view->capture.state == STATS_CLOSED) {
-		free(view->ring);
-		return 0;
-	}
-	clean(view->capture.why, sizeof(view->capture.why));
-	for (uint32_t i = 0; i < view->capture.rings; i++)
-		clean(view->ring[i].interface, sizeof(view->ring[i].interface));
-	view->age_s = age_of(&view->capture);
-	view->process = choose_holder(search, holder, head, view->capture.writer)->process;
-	return 1;
-}
-
-static int read_page(struct search *search, const struct holder *holder)
-{
-	struct stats_head head;
-	char text[128];
-	const char *reason = check_head(holder, &head, text);
-
-	if (reason)
-		return refuse(search, &holder->process, reason);
-	for (uint32_t i = 1; i < head.records; i++) {
-		struct stats_view view = { 0 }, *place;
-		int ret;
-
-		if (!read_at(holder, &view.capture, sizeof(view.capture), i) || view.capture.kind != STATS_CAPTURE)
-			continue;
-		if (view.capture.rings == 0 || view.capture.rings >= head.records - i)
-			return refuse(search, &holder->process, "its statistics contradict themselves");
-		ret = read_capture(search, holder, &head, i, &view);
-		if (ret < 0)
-			return ret;
-		i += view.capture.rings;
-		if (ret == 0)
-			continue;
-		place = grow(search->views.view, search->views.views, sizeof(*place));
-		if (!place) {
-			free(view.ring);
-			return -ENOMEM;
-		}
-		search->views.view = place;
-		place[search->views.views++] = view;
-	}
-	return 0;
-}
-
-static bool is_first_of_page(const struct search *search, const struct holder *holder)
-{
-	for (const struct holder *before = search->holder; before < holder; before++)
-		if (before->device == holder->device && before->inode == holder->inode)
-			return false;
-	return true;
+	return a < b ? -1 : a > b;
 }
 
 static int compare(const void *one, const void *other)
 {
 	const struct stats_view *a = one, *b = other;
+	int by_process = order((uint64_t)a->process.pid, (uint64_t)b->process.pid);
+	int by_device = order(a->device, b->device), by_inode = order(a->inode, b->inode);
 
-	if (a->process.pid != b->process.pid)
-		return a->process.pid < b->process.pid ? -1 : 1;
-	return a->number < b->number ? -1 : a->number > b->number;
+	return by_process ?: by_device ?: by_inode ?: order(a->number, b->number);
+}
+
+/* Two pages of a process have captures of the same numbers. Sorted. */
+static void number_apart(struct stats_views *views)
+{
+	uint32_t pages = 0;
+
+	for (size_t i = 1; i < views->views; i++) {
+		struct stats_view *view = &views->view[i];
+
+		if (view[-1].process.pid != view->process.pid)
+			pages = 0;
+		else if (view[-1].device != view->device || view[-1].inode != view->inode)
+			pages++;
+		view->number += pages * STATS_RECORDS_MAX;
+	}
 }
 
 int stats_views_find(struct stats_views *views, const char *proc, struct netring_error *error)
@@ -452,18 +514,13 @@ int stats_views_find(struct stats_views *views, const char *proc, struct netring
 	int ret;
 
 	ret = find_holders(&search, proc, error);
-	for (size_t i = 0; ret == 0 && i < search.holders; i++)
-		if (is_first_of_page(&search, &search.holder[i])) {
-			ret = read_page(&search, &search.holder[i]);
-			if (ret < 0)
-				error_errno(error, -ret, "list of captures");
-		}
-	for (size_t i = 0; i < search.holders; i++)
-		close(search.holder[i].fd);
+	for (size_t i = 0; i < search.views.views; i++)
+		choose_holder(&search, &search.views.view[i]);
 	free(search.holder);
 	*views = search.views;
 	if (views->views)
 		qsort(views->view, views->views, sizeof(*views->view), compare);
+	number_apart(views);
 	return ret;
 }
 

@@ -27,7 +27,9 @@ struct stats_view {
 	struct stats_head head;
 	struct stats_capture capture;
 	struct stats_ring *ring;	/* capture.rings of them */
-	uint32_t number;		/* of its record: unique on its page */
+	uint32_t number;		/* unique in its process: of its record, and from the second page on STATS_RECORDS_MAX more for each */
+	dev_t device;			/* of its page */
+	ino_t inode;
 	bool torn;			/* the figures do not belong together: its writer was stopped in the middle */
 	double age_s;			/* of the figures; negative: unknown */
 };

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -283,6 +284,40 @@ START_TEST(test_child_that_opens)
 }
 END_TEST
 
+static void reading_and_opening_child(const struct child *child, struct stats_writer *writer)
+{
+	struct netring_error error;
+	struct stats_writer own;
+
+	if (!stats_page_begin(writer) || stats_page_open(&own, 1, &error) < 0 || own.first != writer->first)
+		_exit(3);
+	stats_page_end(writer);
+	child_pause(child);
+}
+
+/* Places of the same number on two pages, and one process has both: each capture has a number of its own. */
+START_TEST(test_two_pages)
+{
+	struct stats_writer writer = open_place(1);
+	struct child child = child_start(&writer, reading_and_opening_child);
+	struct stats_views views;
+	uint32_t number[3] = { 0 };
+	unsigned captures = 0;
+
+	child_wait(&child);
+	ck_assert_int_eq(stats_views_find(&views, "/proc", NULL), 0);
+	for (size_t i = 0; i < views.views; i++)
+		if (views.view[i].process.pid == child.pid && captures < 3)
+			number[captures++] = views.view[i].number;
+	stats_views_free(&views);
+	ck_assert_uint_eq(captures, 2);
+	ck_assert_uint_eq(number[0], 1);
+	ck_assert_uint_eq(number[1], STATS_RECORDS_MAX + 1);
+	child_end(&child);
+	stats_page_close(&writer);
+}
+END_TEST
+
 /* A program that closes what is not its own, and reuses the number. */
 START_TEST(test_descriptor_closed)
 {
@@ -307,12 +342,14 @@ END_TEST
 START_TEST(test_number_reused)
 {
 	struct stats_writer writer = open_place(1);
-	int fd = page_fd(), stranger = fileno(tmpfile());
+	int fd = page_fd(), stranger = _i ? memfd_create("stranger", MFD_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	ck_assert_int_eq(ftruncate(stranger, STATS_SIZE), 0);
-	ck_assert_int_eq(dup3(_i ? stranger : open("/dev/null", O_RDONLY), fd, O_CLOEXEC), fd);
+	ck_assert_int_eq(ftruncate(stranger, STATS_SIZE), _i ? 0 : -1);
+	ck_assert_int_eq(dup3(stranger, fd, O_CLOEXEC), fd);
 	stats_page_close(&writer);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+	close(stranger);
 }
 END_TEST
 
@@ -541,6 +578,30 @@ START_TEST(test_random_content)
 }
 END_TEST
 
+/* So many that the tool may not have as many descriptors; and nobody's list of processes that cannot be shown is filled by one of them. */
+START_TEST(test_many_pages)
+{
+	struct page page = sound_page(1);
+	struct rlimit limit, few;
+	int fd[100];
+
+	for (unsigned i = 0; i < 64; i++)
+		fd[i] = fake(STATS_SIZE, true, &page, sizeof(page));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){ (rlim_t)fd[63] + 12, limit.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_uint_eq(find(getpid()).captures, 64);
+	ck_assert_uint_eq(find(getpid()).refusals, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (unsigned i = 64; i < 100; i++)
+		fd[i] = fake(STATS_SIZE, i % 2, &page, sizeof(page));
+	ck_assert_uint_eq(find(getpid()).captures, 64);
+	ck_assert_uint_eq(find(getpid()).refusals, 1);
+	for (unsigned i = 0; i < 100; i++)
+		close(fd[i]);
+}
+END_TEST
+
 static void *resize(void *stop)
 {
 	int fd = memfd_create(STATS_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -630,10 +691,12 @@ int main(void)
 	tcase_add_test(tests, test_child_that_does_not_read);
 	tcase_add_test(tests, test_child_that_reads);
 	tcase_add_test(tests, test_child_that_opens);
+	tcase_add_test(tests, test_two_pages);
 	tcase_add_test(tests, test_descriptor_closed);
 	tcase_add_loop_test(tests, test_number_reused, 0, 2);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_odd_content);
+	tcase_add_test(tests, test_many_pages);
 	tcase_add_loop_test(tests, test_random_content, 0, 30);
 	tcase_add_test(tests, test_resized_meanwhile);
 	tcase_add_test(tests, test_figures_belong_together);
