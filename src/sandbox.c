@@ -7,9 +7,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 
 #include "own-descriptor.h"
+#include "self-status.h"
 
 /* Recursive, because programs close their dumpers in signal handlers. */
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -38,28 +38,21 @@ static bool rewind_status(void)
 
 bool sandbox_is_suspected(void)
 {
-	static const char field[] = "\nSeccomp:\t";
-	char text[4096];
-	const char *line;
-	ssize_t size;
+	struct self_status status;
 
 	if (ticket == 0 || ticket != __atomic_load_n(&generation, __ATOMIC_RELAXED))
 		return true;
 	if (status_offset == 0 ? !own_descriptor_is_intact(&status_file) : !rewind_status())
 		return true;
-	size = read(status_file.fd, text, sizeof(text) - 1);
-	status_offset = size > 0 ? size : 0;
-	if (size <= 0)
-		return true;
-	text[size] = '\0';
-	line = strstr(text, field);
-	return !line || line[strlen(field)] != '0';
+	status = self_status_read(status_file.fd);
+	status_offset = status.size;
+	return status.sandboxed;
 }
 
 /* With the lock, by a thread whose status is wanted from now on. */
 static void open_status(void)
 {
-	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+	int fd = self_status_open();
 
 	own_descriptor_close(&status_file);
 	status_file = own_descriptor(fd);

@@ -14,19 +14,33 @@ static const char *value_of(const char *status, const char *name)
 	return line ? line + strlen(name) : NULL;
 }
 
-struct self_status self_status_now(void)
+int self_status_open(void)
 {
-	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+	return open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+}
+
+struct self_status self_status_read(int fd)
+{
 	char status[4096];
 	const char *seccomp, *pid;
-	ssize_t size;
+	ssize_t size = read(fd, status, sizeof(status) - 1);
 
-	if (fd < 0)
-		return (struct self_status){ .sandboxed = true };
-	size = read(fd, status, sizeof(status) - 1);
-	close(fd);
-	status[size > 0 ? size : 0] = '\0';
+	if (size < 0)
+		size = 0;
+	status[size] = '\0';
 	seccomp = value_of(status, "\nSeccomp:\t");
 	pid = value_of(status, "\nTgid:\t");
-	return (struct self_status){ .sandboxed = !seccomp || *seccomp != '0', .pid = pid ? (uint32_t)strtoul(pid, NULL, 10) : 0 };
+	return (struct self_status){ !seccomp || *seccomp != '0', pid ? (uint32_t)strtoul(pid, NULL, 10) : 0, size };
+}
+
+struct self_status self_status_now(void)
+{
+	struct self_status status = { .sandboxed = true };
+	int fd = self_status_open();
+
+	if (fd < 0)
+		return status;
+	status = self_status_read(fd);
+	close(fd);
+	return status;
 }

@@ -5,11 +5,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct self_status {
 	/* A seccomp filter is in force, or that cannot be found out: a system call that libpcap does not make may end the process. */
 	bool sandboxed;
 	uint32_t pid;		/* 0: unknown */
+	off_t size;		/* bytes read */
 };
 
 /*
@@ -17,5 +19,11 @@ struct self_status {
  * moment.
  */
 struct self_status self_status_now(void);
+
+/* The descriptor for it, which goes on to tell of the thread that has opened it; -1 with errno. */
+int self_status_open(void);
+
+/* What the descriptor tells now, by one read from where it stands, which has to be the front. */
+struct self_status self_status_read(int fd);
 
 #endif

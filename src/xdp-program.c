@@ -9,7 +9,6 @@
 #include "xdp-program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <net/if_arp.h>
@@ -25,6 +24,7 @@
 
 #include "bpf-run.h"
 #include "libbpf.h"
+#include "self-status.h"
 #include "verifier-log.h"
 #include "xdp-attach.h"
 #include "xdp-code.h"
@@ -65,11 +65,6 @@ void xdp_program_close(struct xdp_program *program)
 
 /* Seccomp */
 
-static int open_status(void)
-{
-	return open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
-}
-
 /*
  * Whether a seccomp filter may kill the process for bpf(). Of the thread that has opened the program, and asked by read and close alone, as it may be in a
  * sandbox by now; the next look needs a new descriptor, to be had where there is no filter. (sandbox.h takes every other thread for sandboxed: a program
@@ -77,23 +72,15 @@ static int open_status(void)
  */
 static bool is_sandboxed(struct xdp_program *program)
 {
-	static const char field[] = "\nSeccomp:\t";
-	char text[4096];
-	const char *line = NULL;
-	ssize_t size;
+	bool sandboxed;
 
 	if (program->status_fd < 0)
 		return true;
-	size = read(program->status_fd, text, sizeof(text) - 1);
+	sandboxed = self_status_read(program->status_fd).sandboxed;
 	close_descriptor(&program->status_fd);
-	if (size > 0) {
-		text[size] = '\0';
-		line = strstr(text, field);
-	}
-	if (!line || line[strlen(field)] != '0')
-		return true;
-	program->status_fd = open_status();
-	return false;
+	if (!sandboxed)
+		program->status_fd = self_status_open();
+	return sandboxed;
 }
 
 /* What is in the way */
@@ -482,7 +469,7 @@ static int check(struct xdp_program *program, struct netring_error *error)
 		ret = check_interface(program, error);
 	if (ret < 0)
 		return ret;
-	program->status_fd = open_status();
+	program->status_fd = self_status_open();
 	if (is_sandboxed(program))
 		return error_set(error, EPERM, "%s: a seccomp filter is in force, which may forbid bpf()", options->interface);
 	ret = check_capabilities(options->interface, error);
