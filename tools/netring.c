@@ -93,7 +93,7 @@ static int unknown_command(const char *name)
 	return complain_usage(&text, "unknown command %s", name);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
@@ -107,4 +107,21 @@ int main(int argc, char **argv)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].main(argc - 1, argv + 1);
 	return name[0] == '-' ? complain_usage(&text, "unknown option %s", name) : unknown_command(name);
+}
+
+/* A report on a full disk looks like a short one. */
+static int check_output(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return STATUS_OK;
+	fprintf(stderr, "netring: cannot write to standard output: %s\n", strerror(errno ? errno : EIO));
+	return STATUS_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	int status = run_command(argc, argv), output = check_output();
+
+	return status == STATUS_OK ? output : status;
 }

@@ -64,6 +64,7 @@ expect "no such program" 1 'no capture on netring by nobody-has-this-name' "$NET
 ok $? "JSON of nothing"
 "$NETRING" stats --prometheus nobody-has-this-name 2>/dev/null | python3 "$LOOK" prometheus '"netring_softnet_squeezed_total" in m' | grep -q True
 ok $? "metrics of nothing"
+expect "a report that cannot be written" 1 'cannot write to standard output: No space left' sh -c "'$NETRING' stats --prometheus >/dev/full"
 
 # Losses
 
