@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "stats-report.h"
 
@@ -91,6 +92,20 @@ static void print_rings(const struct stats_report *report, const struct ring_met
 	}
 }
 
+/* No age, which would stand still in the collector's file. */
+static void print_updates(const struct stats_report *report)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	print_head("netring_capture_updated_timestamp_seconds", "gauge", "When the capture's figures were true.");
+	for (size_t i = 0; i < report->views.views; i++)
+		if (report->views.view[i].age_s >= 0) {
+			print_labels("netring_capture_updated_timestamp_seconds", &report->views.view[i]);
+			printf("} %.3f\n", (double)now.tv_sec + (double)now.tv_nsec / 1e9 - report->views.view[i].age_s);
+		}
+}
+
 static void print_captures(const struct stats_report *report)
 {
 	print_head("netring_capture_info", "gauge", "Always 1; the labels say what the capture is.");
@@ -107,12 +122,7 @@ static void print_captures(const struct stats_report *report)
 		print_labels("netring_capture_opened_timestamp_seconds", &report->views.view[i]);
 		printf("} %.3f\n", (double)report->views.view[i].capture.opened_ns / 1e9);
 	}
-	print_head("netring_update_age_seconds", "gauge", "Age of the capture's figures.");
-	for (size_t i = 0; i < report->views.views; i++)
-		if (report->views.view[i].age_s >= 0) {
-			print_labels("netring_update_age_seconds", &report->views.view[i]);
-			printf("} %.3f\n", report->views.view[i].age_s);
-		}
+	print_updates(report);
 	print_head("netring_stale", "gauge", "1 if the program is stopped or busy, so that its figures may lag behind.");
 	for (size_t i = 0; i < report->views.views; i++) {
 		print_labels("netring_stale", &report->views.view[i]);

@@ -14,7 +14,8 @@ static const struct command_text text = {
 	"Usage: netring stats [--json|--prometheus] [PID|NAME]\n"
 	"\n"
 	"Show every capture that runs on netring: packets received by the adapter, lost there, passed by the filter, lost in the ring, delivered.\n"
-	"With PID or NAME only those of that process, or of the programs of that name. The exit status is 1 if there are none.\n"
+	"With PID or NAME only those of that process, or of the programs of that name. The exit status is 1 if there are none,\n"
+	"but not with --prometheus: that nothing is captured is a report like any other.\n"
 	"\n"
 	"  -j, --json        for programs; netring-stats.schema.json says what is in it\n"
 	"  -p, --prometheus  for node_exporter's textfile collector\n",
@@ -138,7 +139,7 @@ static void read_softnet(struct stats_report *report)
 }
 
 /* On standard error: what is not in the report, and why. */
-static void say_what_is_missing(const struct stats_report *report, const char *word)
+static void say_what_is_missing(const struct stats_report *report)
 {
 	for (size_t i = 0; i < report->views.refusals; i++) {
 		const struct stats_refusal *refusal = &report->views.refusal[i];
@@ -148,8 +149,10 @@ static void say_what_is_missing(const struct stats_report *report, const char *w
 	}
 	if (report->views.hidden)
 		fprintf(stderr, "netring stats: %u processes may not be looked into: root may\n", report->views.hidden);
-	if (report->views.views)
-		return;
+}
+
+static void say_that_there_is_none(const char *word)
+{
 	if (word)
 		fprintf(stderr, "netring stats: no capture on netring by %s\n", word);
 	else
@@ -177,9 +180,12 @@ static int run(void (*print)(const struct stats_report *report), const char *wor
 		choose(&report.views, word);
 		read_namespaces(&report);
 		read_softnet(&report);
-		say_what_is_missing(&report, word);
+		say_what_is_missing(&report);
 		print(&report);
-		status = report.views.views ? STATUS_OK : STATUS_FAILED;
+		if (report.views.views || print == stats_print_prometheus)
+			status = STATUS_OK;
+		else
+			say_that_there_is_none(word);
 	}
 	free_report(&report);
 	return status;

@@ -62,6 +62,9 @@ expect "help" 0 'netring stats \[--json' "$NETRING" stats --help
 expect "no such program" 1 'no capture on netring by nobody-has-this-name' "$NETRING" stats nobody-has-this-name
 "$NETRING" stats --json nobody-has-this-name 2>/dev/null | python3 "$LOOK" json 'c == []' | grep -q True
 ok $? "JSON of nothing"
+expect "which are no failure, and no mail from cron" 0 '' "$NETRING" stats --prometheus nobody-has-this-name
+[ -z "$("$NETRING" stats --prometheus nobody-has-this-name 2>&1 >/dev/null)" ]
+ok $? "metrics of nothing, in silence"
 "$NETRING" stats --prometheus nobody-has-this-name 2>/dev/null | python3 "$LOOK" prometheus '"netring_softnet_squeezed_total" in m' | grep -q True
 ok $? "metrics of nothing"
 expect "a report that cannot be written" 1 'cannot write to standard output: No space left' sh -c "'$NETRING' stats --prometheus >/dev/full"
@@ -90,8 +93,8 @@ expect "in words" 0 'LOST: ring full +[0-9]+' "$NETRING" stats count
 delivered=$(look "$pid" 't["delivered"]')
 "$NETRING" stats --prometheus "$pid" >"$NR_TMP/metrics"
 python3 "$LOOK" prometheus "([v for l, v in m['netring_delivered_packets_total']], sum(v for l, v in m['netring_lost_packets_total']),
-	m['netring_stale'][0][1], m['netring_lost_packets_total'][0][0]['interface'])" <"$NR_TMP/metrics" >"$NR_TMP/look" 2>&1
-[ "$(cat "$NR_TMP/look")" = "([$delivered.0], $((first + lost - delivered)).0, 0.0, 'nr1')" ]
+	m['netring_stale'][0][1], abs(m['netring_capture_updated_timestamp_seconds'][0][1] - $(date +%s)) < 60, m['netring_lost_packets_total'][0][0]['interface'])" <"$NR_TMP/metrics" >"$NR_TMP/look" 2>&1
+[ "$(cat "$NR_TMP/look")" = "([$delivered.0], $((first + lost - delivered)).0, 0.0, True, 'nr1')" ]
 ok $? "metrics say the same" "$(cat "$NR_TMP/look")"
 if command -v promtool >/dev/null; then
 	expect "promtool finds nothing" 0 '' sh -c "'$NETRING' stats --prometheus '$pid' | promtool check metrics"
