@@ -46,9 +46,11 @@ struct process {
 static struct process *process; /* never given back */
 static uint64_t last_token;	/* a child's begins where its parent's was */
 
+/* Another thread may fork between the handler's registration and the first page. */
 static void forget_in_child(void)
 {
-	memset(process, 0, sizeof(*process));
+	if (process)
+		memset(process, 0, sizeof(*process));
 }
 
 /* What a child made by clone, without fork, would do to its parent's figures is no worse than wrong. */
@@ -271,6 +273,7 @@ static int take_place(struct process *self, struct stats_writer *writer, unsigne
 	clock_gettime(CLOCK_REALTIME, &now);
 	capture->opened_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 	capture->rings = rings;
+	capture->seq = 1; /* until the first update nothing here belongs together */
 	mark(self, first, count, true);
 	if (head->records < first + count)
 		store_release(&head->records, first + count);

@@ -109,8 +109,9 @@ struct stats_writer {
 };
 
 /*
- * A place for a capture of so many rings, with the kind and `opened_ns` set; on the process's page, which is made if there is none. -ENOSPC: no room; or
- * what memfd_create, mmap and so on say. A capture can do without: on failure writer is all zeros.
+ * A place for a capture of so many rings, with the kind and `opened_ns` set, as if it were being written until the first stats_page_end; on the process's
+ * page, which is made if there is none. -ENOSPC: no room; or what memfd_create, mmap and so on say. A capture can do without: on failure writer is all
+ * zeros.
  */
 int stats_page_open(struct stats_writer *writer, unsigned rings, struct netring_error *error);
 

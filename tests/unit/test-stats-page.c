@@ -95,6 +95,7 @@ START_TEST(test_life)
 	int fd = page_fd();
 
 	ck_assert_int_ge(fd, 0);
+	ck_assert(find(getpid()).first.torn); /* its interfaces are not there yet */
 	deliver(&one, 42);
 	deliver(&other, 7);
 	found = find(getpid());
