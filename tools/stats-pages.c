@@ -80,7 +80,7 @@ static void read_text(int folder, const char *name, char *text, size_t size)
 /* The last number of the line is how the process sees itself. */
 static pid_t innermost_pid(const char *status)
 {
-	const char *line = strstr(status, "\nNSpid:"), *end;
+	const char *line = strstr(status, "\nNStgid:"), *end;
 
 	if (!line)
 		return 0;
@@ -419,15 +419,12 @@ static bool has_memory(int process)
 	return strstr(text, "\nVmSize:") != NULL;
 }
 
-static int take_process(struct search *search, int proc, const char *name)
+/* `process` is the folder of any thread: what one has, all have. That of the process is the first thread's. */
+static int take_thread(struct search *search, int process, pid_t pid)
 {
-	int process = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder, ret = 0;
-	pid_t pid = (pid_t)strtol(name, NULL, 10);
+	int folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	DIR *descriptors;
 
-	if (process < 0)
-		return 0;
-	folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0 && (errno == EACCES || errno == EPERM) && has_memory(process))
 		search->views.hidden++;
 	descriptors = folder >= 0 ? fdopendir(folder) : NULL;
@@ -439,6 +436,50 @@ static int take_process(struct search *search, int proc, const char *name)
 	} else if (folder >= 0) {
 		close(folder);
 	}
+	return ret;
+}
+
+static bool is_zombie(int process)
+{
+	char text[4096];
+
+	read_text(process, "status", text, sizeof(text));
+	return strstr(text, "\nState:\tZ") != NULL;
+}
+
+/* A folder of one more thread of a process whose first thread has ended; -1: it has none. */
+static int open_living_thread(int process)
+{
+	int folder = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread = -1;
+	DIR *threads = folder >= 0 ? fdopendir(folder) : NULL;
+	const struct dirent *entry;
+
+	while (threads && thread < 0 && (entry = readdir(threads))) {
+		if (isdigit((unsigned char)entry->d_name[0]))
+			thread = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (thread >= 0 && is_zombie(thread)) {
+			close(thread);
+			thread = -1;
+		}
+	}
+	if (threads)
+		closedir(threads);
+	else if (folder >= 0)
+		close(folder);
+	return thread;
+}
+
+static int take_process(struct search *search, int proc, const char *name)
+{
+	int process = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread, ret;
+	pid_t pid = (pid_t)strtol(name, NULL, 10);
+
+	if (process < 0)
+		return 0;
+	thread = is_zombie(process) ? open_living_thread(process) : process;
+	ret = thread >= 0 ? take_thread(search, thread, pid) : 0;
+	if (thread >= 0 && thread != process)
+		close(thread);
 	close(process);
 	return ret;
 }

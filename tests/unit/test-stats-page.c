@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stddef.h>
@@ -316,6 +317,53 @@ START_TEST(test_two_pages)
 	ck_assert_uint_eq(number[1], STATS_RECORDS_MAX + 1);
 	child_end(&child);
 	stats_page_close(&writer);
+}
+END_TEST
+
+static void *hold_a_capture(void *child)
+{
+	struct stats_writer writer = open_place(1);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* each thread's own */
+	child_pause(child);
+	stats_page_close(&writer);
+	_exit(0);
+}
+
+static void child_of_threads(const struct child *child, struct stats_writer *writer)
+{
+	static struct child kept;
+	pthread_t thread;
+
+	(void)writer;
+	kept = *child;
+	if (pthread_create(&thread, NULL, hold_a_capture, &kept) == 0)
+		pthread_exit(NULL);
+}
+
+static bool has_zombie_leader(pid_t pid)
+{
+	char path[64], text[512] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), file));
+	fclose(file);
+	return strstr(text, ") Z ") != NULL;
+}
+
+/* A process whose first thread has ended: what it has is to be found at the others. */
+START_TEST(test_first_thread_ended)
+{
+	struct child child = child_start(NULL, child_of_threads);
+
+	child_wait(&child);
+	for (unsigned i = 0; i < 1000 && !has_zombie_leader(child.pid); i++)
+		usleep(10000);
+	ck_assert_uint_eq(find(child.pid).captures, 1);
+	child_end(&child);
 }
 END_TEST
 
@@ -693,6 +741,7 @@ int main(void)
 	tcase_add_test(tests, test_child_that_reads);
 	tcase_add_test(tests, test_child_that_opens);
 	tcase_add_test(tests, test_two_pages);
+	tcase_add_test(tests, test_first_thread_ended);
 	tcase_add_test(tests, test_descriptor_closed);
 	tcase_add_loop_test(tests, test_number_reused, 0, 2);
 	tcase_add_test(tests, test_refused);
