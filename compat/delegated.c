@@ -4,26 +4,38 @@
 #include "handle.h"
 
 /*
- * What is left of a savefile the next read finds at once. What a live handle has left nobody knows, so nothing is held when a read of it begins, which
- * is where libpcap sleeps, nor when it is over.
+ * What is left of a savefile the next read finds at once, and savefile-input.c sees when a read of one has to sleep. Of a live handle, or of a stream
+ * that the program has opened, nobody knows; so nothing is held when a read begins that may sleep, nor when it is over.
  */
+static bool may_hold(const pcap_t *p)
+{
+	return inner_pcap_file(p->inner) && !p->input_may_sleep;
+}
+
 static void begin_read(const pcap_t *p)
 {
-	if (!inner_pcap_file(p->inner) && dump_thread.hold != DUMP_LIKE_LIBPCAP)
+	if (!may_hold(p) && dump_thread.hold != DUMP_LIKE_LIBPCAP)
 		dump_read_ends(DUMP_LIKE_LIBPCAP);
 }
 
 static void end_read(const pcap_t *p, bool is_over)
 {
-	dump_read_ends(is_over || !inner_pcap_file(p->inner) ? DUMP_LIKE_LIBPCAP : DUMP_HOLD_BETWEEN);
+	dump_read_ends(is_over || !may_hold(p) ? DUMP_LIKE_LIBPCAP : DUMP_HOLD_BETWEEN);
+}
+
+/* A live handle sleeps before its first callback alone, a stream of the program before each. */
+static void begin_callbacks(const pcap_t *p)
+{
+	begin_read(p);
+	if (!p->input_may_sleep)
+		dump_read_begins();
 }
 
 static int dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 {
 	int seen;
 
-	begin_read(p);
-	dump_read_begins();
+	begin_callbacks(p);
 	seen = inner_pcap_dispatch(p->inner, count, callback, user);
 	end_read(p, count <= 0 || seen != count);
 	return seen;
@@ -33,7 +45,7 @@ static int loop_over_savefile(pcap_t *p, int count, pcap_handler callback, u_cha
 {
 	int ret;
 
-	dump_read_begins();
+	begin_callbacks(p);
 	ret = inner_pcap_loop(p->inner, count, callback, user);
 	dump_read_ends(DUMP_LIKE_LIBPCAP);
 	return ret;

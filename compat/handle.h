@@ -75,6 +75,7 @@ struct pcap {
 	bool spent;			/* activate failed: inner cannot be used for another try */
 
 	void *read_buffer;		/* stdio's, for a savefile; NULL: it has its own */
+	bool input_may_sleep;		/* a savefile's stream is the program's, and not a file: it may be silent in the middle of a read */
 
 	/* Engine handles only. */
 	struct netring *capture;

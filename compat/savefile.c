@@ -63,14 +63,25 @@ pcap_t *pcap_open_offline(const char *path, char *errbuf)
 	return pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_MICRO, errbuf);
 }
 
+/* The stream is the program's, so nothing of ours is in it that would know when it sleeps. */
+static pcap_t *wrap_stream(struct inner *inner, FILE *file, char *errbuf)
+{
+	pcap_t *p = handle_wrap(inner, errbuf);
+	struct stat status;
+
+	if (p)
+		p->input_may_sleep = fstat(fileno(file), &status) < 0 || !S_ISREG(status.st_mode);
+	return p;
+}
+
 pcap_t *pcap_fopen_offline(FILE *file, char *errbuf)
 {
 	inner_stdio_refresh();
-	return handle_wrap(inner_pcap_fopen_offline(file, errbuf), errbuf);
+	return wrap_stream(inner_pcap_fopen_offline(file, errbuf), file, errbuf);
 }
 
 pcap_t *pcap_fopen_offline_with_tstamp_precision(FILE *file, u_int precision, char *errbuf)
 {
 	inner_stdio_refresh();
-	return handle_wrap(inner_pcap_fopen_offline_with_tstamp_precision(file, precision, errbuf), errbuf);
+	return wrap_stream(inner_pcap_fopen_offline_with_tstamp_precision(file, precision, errbuf), file, errbuf);
 }

@@ -101,7 +101,22 @@ static void dump_elsewhere(u_char *unused, const struct pcap_pkthdr *header, con
 	kill(getpid(), SIGKILL);
 }
 
-enum moment { NO_READ, LOOP, LOOP_COUNT, LOOP_BROKEN, DISPATCH, NEXT_EX, NEXT, PAUSE, THREAD_ENDS, READER_CLOSED, OTHER_THREAD, AFTER_LOOP, NESTED };
+enum moment {
+	NO_READ,
+	LOOP,
+	LOOP_COUNT,
+	LOOP_BROKEN,
+	DISPATCH,
+	NEXT_EX,
+	NEXT,
+	PAUSE,
+	THREAD_ENDS,
+	READER_CLOSED,
+	OTHER_THREAD,
+	AFTER_LOOP,
+	NESTED,
+	PIPE
+};
 
 static void take_all_by_next(void)
 {
@@ -131,6 +146,37 @@ static void inner_read(u_char *unused, const struct pcap_pkthdr *header, const u
 	pcap_close(other);
 	dump_ones(1000);
 	kill(getpid(), SIGKILL);
+}
+
+/* Sends the input through a pipe, and kills the reader when that has seen all and waits for more. */
+static void feed_and_kill(int pipe_fd, pid_t victim)
+{
+	static char bytes[24 + PACKETS * RECORD];
+	FILE *in = fopen(IN, "r");
+	size_t size = fread(bytes, 1, sizeof(bytes), in);
+
+	if (write(pipe_fd, bytes, size) != (ssize_t)size)
+		_exit(1);
+	for (int i = 0; i < 5000 && *dumped < (long)(PACKETS * RECORD); i++)
+		usleep(1000);
+	usleep(100000); /* and it sleeps */
+	kill(victim, SIGKILL);
+	_exit(0);
+}
+
+/* As from popen: the stream is the program's. The pipe stays open, so that it is silent and not at its end. */
+static void take_from_pipe(void)
+{
+	pid_t self = getpid();
+	int pipe_fds[2];
+	pcap_t *p;
+
+	if (pipe(pipe_fds) < 0)
+		give_up("pipe");
+	if (fork() == 0)
+		feed_and_kill(pipe_fds[1], self);
+	p = pcap_fopen_offline(fdopen(pipe_fds[0], "r"), errbuf);
+	pcap_loop(p, -1, copy, NULL);
 }
 
 static void write_until(enum moment moment)
@@ -178,6 +224,9 @@ static void write_until(enum moment moment)
 	case NESTED:
 		pcap_loop(reader, -1, inner_read, NULL);
 		break;
+	case PIPE:
+		take_from_pipe();
+		break;
 	}
 }
 
@@ -217,5 +266,6 @@ const struct test_case moment_cases[] = {
 	{ "killed: dumping in another thread than the reader's", killed, OTHER_THREAD, 0, NULL },
 	{ "killed: dumping after the last read", killed, AFTER_LOOP, 0, NULL },
 	{ "killed: dumping after a read in a callback", killed, NESTED, 0, NULL },
+	{ "killed: the pipe that is read from is silent", killed, PIPE, 0, NULL },
 	{ NULL, NULL, 0, 0, NULL },
 };
