@@ -41,7 +41,6 @@ bool dump_fork_is_near;
 
 /* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
 static pthread_mutex_t list_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t end_of_thread;
 
 /* The list. */
@@ -320,7 +319,8 @@ static void thread_ends(void *thread)
 	dump_flush_held();
 }
 
-static void watch_processes_and_threads(void)
+/* Not when it is needed first: pthread_once makes a system call that a sandbox may forbid. */
+static __attribute__((constructor)) void watch_processes_and_threads(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	pthread_key_create(&end_of_thread, thread_ends);
@@ -328,7 +328,6 @@ static void watch_processes_and_threads(void)
 
 void dump_stream_add(struct dump_stream *stream)
 {
-	pthread_once(&once, watch_processes_and_threads);
 	dump_streams_lock();
 	stream->next = dump_streams;
 	__atomic_store_n(&dump_streams, stream, __ATOMIC_RELEASE);

@@ -146,6 +146,21 @@ static int close_dumper(void *cookie)
 
 /* Opening. */
 
+/* opened's own, which is taken from it in the end; or another number for it, because the log may go to standard error, closed or not. */
+static int find_descriptor(FILE *opened)
+{
+	int fd = fileno(opened);
+
+	return fd > STDERR_FILENO ? fd : fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+}
+
+/* One that is not opened's own. */
+static void leave_descriptor(int fd, FILE *opened)
+{
+	if (fd >= 0 && fd != fileno(opened))
+		close(fd);
+}
+
 static struct dumper *make_dumper(FILE *opened, const char *path, struct dumper_settings *settings, struct netring_error *error)
 {
 	struct dumper *dumper = calloc(1, sizeof(*dumper) + strlen(path) + 1);
@@ -157,7 +172,7 @@ static struct dumper *make_dumper(FILE *opened, const char *path, struct dumper_
 	}
 	strcpy(dumper->name, path);
 	dumper->log = settings->log;
-	dumper->fd = fcntl(fileno(opened), F_DUPFD, STDERR_FILENO + 1); /* the log may go to stderr, closed or not */
+	dumper->fd = find_descriptor(opened);
 	if (dumper->fd < 0 || fstat(dumper->fd, &status) < 0) {
 		error_errno(error, errno, "%s", path);
 		goto fail;
@@ -167,8 +182,7 @@ static struct dumper *make_dumper(FILE *opened, const char *path, struct dumper_
 	if (dumper->kind->open(dumper, &settings->config, error) == 0)
 		return dumper;
 fail:
-	if (dumper->fd >= 0)
-		close(dumper->fd);
+	leave_descriptor(dumper->fd, opened);
 	free(dumper);
 	return NULL;
 }
@@ -199,6 +213,8 @@ static void take_over(struct dumper *dumper, FILE *opened)
 	fwrite(opened->_IO_write_base, 1, waiting, file);
 	dumper->in_buffer.position += (off_t)waiting;
 	__fpurge(opened);
+	if (fileno(opened) == dumper->fd)
+		opened->_fileno = -1; /* it stays open */
 	fclose(opened);
 }
 
@@ -211,7 +227,7 @@ FILE *dumper_open(FILE *opened, const char *path, const char *mode, struct dumpe
 	if (!make_stream(dumper, mode)) {
 		error_errno(error, errno, "%s", path);
 		dumper->kind->forget(dumper);
-		close(dumper->fd);
+		leave_descriptor(dumper->fd, opened);
 		free(dumper);
 		return NULL;
 	}

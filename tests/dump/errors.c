@@ -386,6 +386,42 @@ static void refuse_uring(void)
 	install(code, sizeof(code) / sizeof(code[0]));
 }
 
+/* Of libpcap's savefiles a program needs none of these. */
+static void refuse_more_than_libpcap(void)
+{
+	static const long calls[] = { SYS_fcntl,   SYS_dup,	 SYS_futex,	SYS_madvise,	   SYS_prlimit64,
+				      SYS_fstatfs, SYS_pwrite64, SYS_ftruncate, SYS_io_uring_setup };
+	enum { COUNT = sizeof(calls) / sizeof(calls[0]) };
+	struct sock_filter code[COUNT + 3] = { NUMBER };
+
+	for (unsigned i = 0; i < COUNT; i++)
+		code[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ, (unsigned)calls[i], (unsigned char)(COUNT - i), 0);
+	code[COUNT + 1] = (struct sock_filter)ALLOW;
+	code[COUNT + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	install(code, COUNT + 3);
+}
+
+/* Rotation: the sandbox comes with the first file, or before it. */
+static void opened_in_sandbox(int files_before)
+{
+	pid_t child = fork();
+
+	for (int i = 0; child == 0 && i < 3; i++) {
+		pcap_t *p = dead_handle();
+		pcap_dumper_t *dumper;
+
+		if (i == files_before)
+			refuse_more_than_libpcap();
+		dumper = open_dump(p, OUT);
+		dump_packets(dumper, 0, 3000, 1399);
+		pcap_dump_close(dumper);
+	}
+	if (child == 0)
+		_exit(0);
+	say_child("child", child);
+	say_packets("closed", OUT);
+}
+
 static void refused(int how)
 {
 	pcap_dumper_t *dumper;
@@ -458,6 +494,8 @@ const struct test_case error_cases[] = {
 	{ "refused: O_DIRECT at write", refused, AT_WRITE, EVERYWHERE, NULL },
 	{ "refused: io_uring", refused, NO_URING, EVERYWHERE, NULL },
 	{ "refused: both", refused, AT_OPEN | NO_URING, 0, NULL },
+	{ "refused: more than libpcap does, from the first file on", opened_in_sandbox, 0, 0, NULL },
+	{ "refused: more than libpcap does, from the second file on", opened_in_sandbox, 1, 0, NULL },
 	{ "strict: O_DIRECT is refused", refused_strictly, AT_OPEN, 0, "NETRING_DUMP=direct" },
 	{ "strict: O_DIRECT is refused, but was not asked for", refused_strictly, AT_OPEN, 0, NULL },
 	{ "strict: O_DIRECT is not refused", refused_strictly, 0, 0, "NETRING_DUMP=direct" },
