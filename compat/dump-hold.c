@@ -147,15 +147,15 @@ static bool flush_soon(FILE *file)
 
 /* Holding. */
 
+/* Where it waits, at a pipe, the thread may be cancelled, and comes here once more for the rest (thread_ends). */
 void dump_flush_held(void)
 {
-	unsigned kept = 0, count = dump_thread.held_count;
+	unsigned kept = 0;
 	int saved_errno = errno;
 
 	dump_thread.last = NULL;
 	dump_thread.held_since_ms = 0;
-	dump_thread.held_count = 0;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < dump_thread.held_count; i++)
 		if (!flush_soon(dump_thread.held[i]))
 			dump_thread.held[kept++] = dump_thread.held[i];
 	dump_thread.held_count = kept;
