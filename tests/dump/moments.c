@@ -6,6 +6,7 @@
 #include "probe.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,8 @@ enum moment {
 	OTHER_THREAD,
 	AFTER_LOOP,
 	NESTED,
-	PIPE
+	PIPE,
+	JUMP,
 };
 
 static void take_all_by_next(void)
@@ -135,6 +137,24 @@ static void take_slowly(void)
 	take_ones(2000);
 	nanosleep(&pause, NULL);
 	take_ones(1);
+}
+
+static jmp_buf before_loop;
+
+static void copy_and_jump(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	copy(unused, header, data);
+	if (*dumped == (long)(2000 * RECORD))
+		longjmp(before_loop, 1);
+}
+
+/* Out of the read, past its end. */
+static void jump_and_close(void)
+{
+	if (setjmp(before_loop) == 0)
+		pcap_loop(reader, -1, copy_and_jump, NULL);
+	pcap_close(reader);
+	dump_ones(500);
 }
 
 static void inner_read(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
@@ -227,6 +247,9 @@ static void write_until(enum moment moment)
 	case PIPE:
 		take_from_pipe();
 		break;
+	case JUMP:
+		jump_and_close();
+		break;
 	}
 }
 
@@ -267,5 +290,6 @@ const struct test_case moment_cases[] = {
 	{ "killed: dumping after the last read", killed, AFTER_LOOP, 0, NULL },
 	{ "killed: dumping after a read in a callback", killed, NESTED, 0, NULL },
 	{ "killed: the pipe that is read from is silent", killed, PIPE, 0, NULL },
+	{ "killed: a callback was left by longjmp, and the reader closed", killed, JUMP, 0, NULL },
 	{ NULL, NULL, 0, 0, NULL },
 };
