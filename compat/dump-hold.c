@@ -162,6 +162,18 @@ void dump_flush_held(void)
 	errno = saved_errno;
 }
 
+/* Its place is free for another: programs that go through many files in one read would else run out of them. */
+void dump_held_closed(const FILE *file)
+{
+	for (unsigned i = 0; i < dump_thread.held_count; i++) {
+		if (dump_thread.held[i] != file)
+			continue;
+		dump_thread.held[i] = dump_thread.held[--dump_thread.held_count];
+		dump_thread.last = NULL;
+		return;
+	}
+}
+
 static bool is_held_for_long(void)
 {
 	struct timespec now;

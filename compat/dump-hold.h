@@ -66,7 +66,10 @@ int dump_flush_stream(FILE *file);
 /* Writes what this thread has dumped and still holds. Preserves errno. */
 void dump_flush_held(void);
 
-/* The same, unless dump_thread.hold allows to hold it. */
+/* That stream is being closed by this thread, which has no more to remember of it. Accepts any. */
+void dump_held_closed(const FILE *file);
+
+/* As dump_flush_held, unless dump_thread.hold allows to hold it. */
 void dump_settle_held(void);
 
 /* pcap_dump has put something into a stream that is not dump_thread.last: writes what must not wait. */

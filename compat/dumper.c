@@ -138,6 +138,7 @@ static int close_dumper(void *cookie)
 	struct dumper *dumper = cookie;
 	int ret = dumper->kind->close(dumper);
 
+	dump_held_closed(dumper->stream.file);
 	dump_stream_remove(&dumper->stream);
 	free_dumper(dumper);
 	errno = -ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What others see of a savefile while its writer goes on, and what a SIGKILL leaves: never less than libpcap's, once the writer is out of its read.
- * libpcap holds back less than 4 KiB. Each writer is a process of its own, and says here how many bytes it has dumped.
+ * libpcap holds back less than 4 KiB. Each such writer is a process of its own, and says here how many bytes it has dumped.
  */
 #include "probe.h"
 
@@ -275,6 +275,35 @@ static void killed(int moment)
 		say("missing=%ld", missing);
 }
 
+/* More files than a thread holds packets for, but one after the other. */
+static void close_many(u_char *unused, const struct pcap_pkthdr *header, const u_char *data)
+{
+	pcap_dumper_t *many[20];
+	char path[16];
+
+	(void)unused;
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "%u", i);
+		many[i] = open_dump(dead_handle(), path);
+	}
+	out = open_dump(dead_handle(), OUT);
+	for (unsigned i = 0; i < 20; i++) {
+		pcap_dump((u_char *)many[i], header, data);
+		pcap_dump_close(many[i]);
+	}
+	dump_packets(out, 0, 20, LENGTH);
+	say("held=%d", size_of(OUT) < 4096 || !on_netring());
+}
+
+static void held_after_many(int unused)
+{
+	(void)unused;
+	make_input();
+	pcap_loop(reader, 1, close_many, NULL);
+	pcap_dump_close(out);
+	say_packets("read", OUT);
+}
+
 const struct test_case moment_cases[] = {
 	{ "killed: dumping without any read", killed, NO_READ, EVERYWHERE, NULL },
 	{ "killed: pcap_loop is at the end", killed, LOOP, EVERYWHERE, NULL },
@@ -291,5 +320,6 @@ const struct test_case moment_cases[] = {
 	{ "killed: dumping after a read in a callback", killed, NESTED, 0, NULL },
 	{ "killed: the pipe that is read from is silent", killed, PIPE, 0, NULL },
 	{ "killed: a callback was left by longjmp, and the reader closed", killed, JUMP, 0, NULL },
+	{ "held: after many files", held_after_many, 0, 0, NULL },
 	{ NULL, NULL, 0, 0, NULL },
 };
