@@ -23,6 +23,7 @@
 
 #include "dump-failure.h"
 #include "dumper.h"
+#include "savefile-streams.h"
 
 /* Between two reads. */
 #define HOLD_MS 100
@@ -282,8 +283,8 @@ static bool flush_all(void)
 
 /*
  * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait, and other threads do not dump until
- * it is done. A stream that another thread is busy with is waited for, but not for ever: that thread may be stuck in a pipe. The list is locked
- * when this returns.
+ * it is done. A stream that another thread is busy with is waited for, but not for ever: that thread may be stuck in a pipe. The lists are
+ * locked when this returns.
  */
 static void before_fork(void)
 {
@@ -292,12 +293,14 @@ static void before_fork(void)
 	for (int tries = 0; tries < FORK_TRIES && !flush_all(); tries++)
 		nanosleep(&fork_pause, NULL);
 	dump_streams_lock();
+	savefile_streams_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
 	__atomic_store_n(&dump_fork_is_near, false, __ATOMIC_RELAXED);
 	dump_thread.forks = false;
+	savefile_streams_after_fork_in_parent();
 	dump_streams_unlock();
 }
 
@@ -306,6 +309,7 @@ static void after_fork_in_child(void)
 	dump_fork_is_near = dump_thread.forks = false;
 	/* The child's thread is not the one that has locked it. */
 	list_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+	savefile_streams_after_fork_in_child();
 	dumpers_forked();
 }
 

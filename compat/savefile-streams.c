@@ -131,3 +131,18 @@ void savefile_streams_sum_up(void)
 	}
 	pthread_mutex_unlock(&lock);
 }
+
+void savefile_streams_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void savefile_streams_after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void savefile_streams_after_fork_in_child(void)
+{
+	lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+}

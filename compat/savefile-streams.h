@@ -21,4 +21,9 @@ void savefile_stream_closed(const FILE *file);
 /* The process ends: says the same of those that are open. */
 void savefile_streams_sum_up(void);
 
+/* Around fork: the list is whole in the child, and nobody has its lock there. */
+void savefile_streams_before_fork(void);
+void savefile_streams_after_fork_in_parent(void);
+void savefile_streams_after_fork_in_child(void);
+
 #endif

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OUT "out.pcap"
@@ -118,11 +119,48 @@ static void handed_on(int unused)
 	say_file("closed", OUT);
 }
 
+static void *open_and_close_for_ever(void *unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+		FILE *file = fopen("/dev/null", "w");
+
+		pcap_dump_close(pcap_dump_fopen(dead_handle(), file));
+	}
+	return NULL;
+}
+
+/* No lock of the library is taken for good in a child, whatever another thread was at. */
+static void forked_beside(int unused)
+{
+	pthread_t thread;
+	int hung = 0;
+
+	(void)unused;
+	pthread_create(&thread, NULL, open_and_close_for_ever, NULL);
+	for (int i = 0; i < 100 && hung == 0; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			alarm(5);
+			pcap_dump_close(open_dump(dead_handle(), OUT));
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		hung += status != 0;
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	say("hung=%d", hung);
+}
+
 const struct test_case thread_cases[] = {
 	{ "threads: one dumper, locked", one_dumper, 1, 0, NULL },
 	{ "threads: one dumper", one_dumper, 0, EVERYWHERE, NULL },
 	{ "threads: a dumper each", dumper_each, 0, EVERYWHERE, NULL },
 	{ "threads: a thread that flushes", flusher, 0, EVERYWHERE, NULL },
 	{ "threads: handed on", handed_on, 0, 0, NULL },
+	{ "threads: one forks while another opens and closes", forked_beside, 0, 0, NULL },
 	{ NULL, NULL, 0, 0, NULL },
 };
