@@ -161,6 +161,19 @@ static int choose_way(struct file_writer *writer, struct netring_error *error)
 	return 0;
 }
 
+/* The descriptor is not where it was left. If it is another file's by now (dup2), the one with O_DIRECT is not. */
+static void look_at_direct_file(struct file_writer *writer)
+{
+	const struct own_descriptor *direct = &writer->direct_file;
+	struct stat status;
+
+	if (direct->fd < 0 || fstat(writer->fd, &status) < 0 || (status.st_dev == direct->device && status.st_ino == direct->inode))
+		return;
+	own_descriptor_close(&writer->direct_file);
+	writer->direct = false;
+	log_write(writer->options.log, LOG_INFO, "%s: the descriptor is another file's; writing through the page cache", writer->options.name);
+}
+
 /*
  * Somebody else may have moved the descriptor, written, or cut the file. Not so while it is we who have left the offset behind. What is appended goes to
  * the file's end, wherever the offset is.
@@ -176,6 +189,8 @@ static void learn_position(struct file_writer *writer)
 		position = fstat(writer->fd, &status) < 0 ? -1 : status.st_size;
 	else
 		position = lseek(writer->fd, 0, SEEK_CUR);
+	if (position != writer->position)
+		look_at_direct_file(writer);
 	if (position >= 0)
 		writer->position = position;
 	writer->seen = false;
@@ -360,6 +375,7 @@ static bool pass_over(struct file_writer *writer, size_t size)
 	writer->behind = behind >= 0;
 	if (behind == writer->position + (off_t)size)
 		return true;
+	look_at_direct_file(writer);
 	if (behind >= 0)
 		writer->position = behind - (off_t)size;
 	return false;

@@ -362,6 +362,24 @@ static void to_stdout(int append)
 	say("fd 1 closed=%d", fcntl(STDOUT_FILENO, F_GETFD) < 0);
 }
 
+/* Another file under the dumper's descriptor: what is dumped later goes there. Large enough for O_DIRECT. */
+static void replaced(int unused)
+{
+	pcap_dumper_t *dumper = open_dump(dead_handle(), OUT);
+	int fd;
+
+	(void)unused;
+	dump_packets(dumper, 0, 20000, 1000);
+	say("flush=%d", pcap_dump_flush(dumper));
+	fd = open("second", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	say("dup2=%d", dup2(fd, fileno(pcap_dump_file(dumper))) >= 0);
+	close(fd);
+	dump_packets(dumper, 20000, 20000, 1000);
+	pcap_dump_close(dumper);
+	say_file("first", OUT);
+	say_file("second", "second");
+}
+
 const struct test_case stream_cases[] = {
 	{ "file: fflush shows everything", fflush_shows, 0, EVERYWHERE, NULL },
 	{ "file: fflush(NULL) shows everything", fflush_shows, 1, EVERYWHERE, NULL },
@@ -393,5 +411,7 @@ const struct test_case stream_cases[] = {
 	{ "file: removed while open", renamed, 1, 0, NULL },
 	{ "file: stdout", to_stdout, 0, 0, NULL },
 	{ "file: stdout, append", to_stdout, 1, 0, NULL },
+	{ "dup2: another file", replaced, 0, EVERYWHERE, NULL },
+	{ "dup2: another file", replaced, 0, 0, "NETRING_DUMP=direct" },
 	{ NULL, NULL, 0, 0, NULL },
 };
