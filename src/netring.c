@@ -271,6 +271,8 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 		ret = wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
 	else
 		ret = packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+	for (unsigned i = 0; ret == -ENODEV && i < capture->ports; i++)
+		xdp_port_let_go(&capture->port[i]);
 	if (ret == WAIT_READY)
 		capture_stats_resume(capture);
 	return ret;

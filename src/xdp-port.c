@@ -40,6 +40,15 @@ void xdp_port_close(struct xdp_port *port)
 	xdp_port_init(port);
 }
 
+void xdp_port_let_go(struct xdp_port *port)
+{
+	struct sockaddr_ll address = { 0 };
+	socklen_t size = sizeof(address);
+
+	if (getsockname(port->watch_fd, (struct sockaddr *)&address, &size) == 0 && address.sll_ifindex == -1)
+		xdp_program_detach(&port->program);
+}
+
 static int look_up_link(int fd, const char *interface, struct sockaddr_ll *link, struct netring_error *error)
 {
 	struct ifreq request;

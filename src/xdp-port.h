@@ -33,6 +33,12 @@ int xdp_port_queues(const struct netring_config *config, const char *interface, 
 int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
 		  uint64_t memory_limit, const struct log *log, struct netring_error *error);
 
+/*
+ * If the interface is gone, takes the program off it: it may be in another namespace, and what the program redirects there would be lost, as the kernel
+ * has closed the sockets' side of it only.
+ */
+void xdp_port_let_go(struct xdp_port *port);
+
 /* Detaches the program, so that the host has its packets again, before the rings are closed. Accepts any half-open state. */
 void xdp_port_close(struct xdp_port *port);
 

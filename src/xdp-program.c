@@ -49,10 +49,15 @@ static void close_descriptor(int *fd)
 	*fd = -1;
 }
 
+void xdp_program_detach(struct xdp_program *program)
+{
+	close_descriptor(&program->link_fd);
+}
+
 /* The link first: no packet is in the program when its maps go. */
 void xdp_program_close(struct xdp_program *program)
 {
-	close_descriptor(&program->link_fd);
+	xdp_program_detach(program);
 	close_descriptor(&program->program_fd);
 	if (program->control)
 		munmap(program->control, sizeof(*program->control));

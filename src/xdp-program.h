@@ -9,7 +9,8 @@
  *	xdp_program_add		a socket for a queue
  *	xdp_program_attach	from here on packets come
  *	xdp_program_set_filter	replaces the filter while packets come
- *	xdp_program_close	detaches; accepts any half-open state
+ *	xdp_program_detach	from here on none come
+ *	xdp_program_close	detaches, too; accepts any half-open state
  */
 #ifndef NETRING_XDP_PROGRAM_H
 #define NETRING_XDP_PROGRAM_H
@@ -89,6 +90,9 @@ int xdp_program_attach(struct xdp_program *program, struct netring_error *error)
  * failure the old one is in force.
  */
 int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error);
+
+/* Takes it off the interface. Filters may still be set, to no effect. */
+void xdp_program_detach(struct xdp_program *program);
 
 void xdp_program_close(struct xdp_program *program);
 

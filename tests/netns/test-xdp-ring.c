@@ -584,6 +584,51 @@ START_TEST(deleted)
 }
 END_TEST
 
+/* A process with a network namespace of its own. It ends when it is told to by a byte, with 1 if nr7 is there and has a program on it, else 0. */
+static pid_t start_neighbour(int orders[2])
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	ck_assert_int_eq(pipe(orders), 0);
+	ck_assert_int_eq(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNET) < 0 || write(ready[1], "", 1) != 1 || read(orders[0], &byte, 1) != 1)
+			_exit(2);
+		_exit(interface_number("nr7") <= 0 ? 2 : has_program("nr7"));
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return child;
+}
+
+/* To another network namespace: there the program would take packets that nobody gets any more. */
+START_TEST(moved)
+{
+	struct netring_config config = xdp_config();
+	struct netring *capture;
+	int orders[2], status;
+	pid_t neighbour;
+
+	shell("ip link add nr6 type veth peer name nr7 && ip link set nr6 up && ip link set nr7 up");
+	config.interface = "nr7";
+	neighbour = start_neighbour(orders); /* first: it shall have no descriptor of the capture's */
+	capture = open_or_fail(&config);
+	shell("ip link set nr7 netns %d", (int)neighbour);
+	ck_assert(wait_for(capture, -ENODEV));
+	ck_assert_int_eq(write(orders[1], "", 1), 1);
+	ck_assert_int_eq(waitpid(neighbour, &status, 0), neighbour);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the program is on the interface (%#x)", status);
+	close(orders[0]);
+	close(orders[1]);
+	netring_close(capture);
+	shell("ip link del nr6 2>/dev/null || true");
+}
+END_TEST
+
 START_TEST(descriptor)
 {
 	struct netring_config config = xdp_config();
@@ -831,6 +876,7 @@ int main(void)
 	tcase_add_test(tcase, send_arrives);
 	tcase_add_test(tcase, down_and_up);
 	tcase_add_test(tcase, deleted);
+	tcase_add_test(tcase, moved);
 	tcase_add_test(tcase, descriptor);
 	tcase_add_test(tcase, busy_polling);
 	tcase_add_test(tcase, promiscuous);
