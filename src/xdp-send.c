@@ -26,18 +26,30 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The kernel does not look at the length for us, as it does for packet sockets. */
-static int check_length(const struct packet_ring *ring, size_t length, struct netring_error *error)
+/* By the interface's number: its name may be another by now, and its old one another interface's. */
+static int find_mtu(const struct packet_ring *ring, int *mtu)
 {
 	struct ifreq request;
 
 	memset(&request, 0, sizeof(request));
-	memcpy(request.ifr_name, ring->interface, sizeof(request.ifr_name));
+	request.ifr_ifindex = ring->ifindex;
+	if (ioctl(ring->watch_fd, SIOCGIFNAME, &request) < 0 || ioctl(ring->watch_fd, SIOCGIFMTU, &request) < 0)
+		return -errno;
+	*mtu = request.ifr_mtu;
+	return 0;
+}
+
+/* The kernel does not look at the length for us, as it does for packet sockets. */
+static int check_length(const struct packet_ring *ring, size_t length, struct netring_error *error)
+{
+	int mtu = 0, ret;
+
 	if (length < ETH_HLEN)
 		return error_errno(error, EINVAL, "send");
-	if (ioctl(ring->watch_fd, SIOCGIFMTU, &request) < 0)
-		return error_errno(error, errno, "send: %s: SIOCGIFMTU", ring->interface);
-	if (length > (size_t)request.ifr_mtu + ETH_HLEN + VLAN_TAG_LEN)
+	ret = find_mtu(ring, &mtu);
+	if (ret < 0)
+		return error_errno(error, -ret, "send: %s: SIOCGIFMTU", ring->interface);
+	if (length > (size_t)mtu + ETH_HLEN + VLAN_TAG_LEN)
 		return error_errno(error, EMSGSIZE, "send");
 	if (length > ~ring->xdp->chunk_mask + 1)
 		return error_set(error, EMSGSIZE, "send: a packet of %zu bytes is longer than a frame of AF_XDP's, %llu bytes", length,

@@ -629,6 +629,25 @@ START_TEST(moved)
 }
 END_TEST
 
+START_TEST(renamed)
+{
+	struct netring_config config = xdp_config();
+	struct netring_error error = { "" };
+	struct netring *capture;
+	uint8_t frame[60] = { 2 };
+	int ret;
+
+	shell("ip link add nr6 type veth peer name nr7 && ip link set nr6 up && ip link set nr7 up");
+	config.interface = "nr7";
+	capture = open_or_fail(&config);
+	shell("ip link set nr7 down && ip link set nr7 name nr8 && ip link set nr8 up");
+	ret = netring_send(capture, frame, sizeof(frame), &error);
+	ck_assert_msg(ret == (int)sizeof(frame), "%d %s", ret, error.text);
+	netring_close(capture);
+	shell("ip link del nr6");
+}
+END_TEST
+
 START_TEST(descriptor)
 {
 	struct netring_config config = xdp_config();
@@ -877,6 +896,7 @@ int main(void)
 	tcase_add_test(tcase, down_and_up);
 	tcase_add_test(tcase, deleted);
 	tcase_add_test(tcase, moved);
+	tcase_add_test(tcase, renamed);
 	tcase_add_test(tcase, descriptor);
 	tcase_add_test(tcase, busy_polling);
 	tcase_add_test(tcase, promiscuous);
