@@ -110,7 +110,7 @@ struct netring_xdp {
 	const char *queues;		/* "0,2-3"; NULL: all receive queues */
 	uint32_t frames;		/* packets that each queue has room for, a power of two; 0: what block_size x block_count comes to for all */
 	uint32_t frame_size;		/* bytes: 2048 or 4096 */
-	bool steal;			/* also from an interface that the host needs: one with an address, a default route, a bridge above it */
+	bool steal;			/* also from an interface that the host needs: one with an address, a route, a bridge above it */
 };
 
 #define NETRING_NUMA_OFF (-1)

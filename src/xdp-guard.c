@@ -109,21 +109,50 @@ static bool goes_out_over(const struct nlmsghdr *message, int ifindex)
 	return false;
 }
 
+/* To neighbours without an address of their own: each interface may have such a route, and nobody is behind it. */
+static bool is_link_local(int family, const unsigned char *destination)
+{
+	if (family == AF_INET)
+		return destination[0] == 169 && destination[1] == 254;
+	return destination[0] == 0xfe && (destination[1] & 0xc0) == 0x80;
+}
+
+/* "default route for IPv4", "route to 192.0.2.0/24". False: it is none that the host needs. */
+static bool describe_route(const struct nlmsghdr *message, char *text, size_t size)
+{
+	const struct rtmsg *route = NLMSG_DATA(message);
+	size_t length = route->rtm_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	const void *destination;
+	char name[INET6_ADDRSTRLEN];
+
+	if (route->rtm_dst_len == 0) {
+		snprintf(text, size, "default route for %s", route->rtm_family == AF_INET ? "IPv4" : "IPv6");
+		return true;
+	}
+	destination = rtnetlink_find(message, sizeof(*route), RTA_DST, length);
+	if (!destination || is_link_local(route->rtm_family, destination))
+		return false;
+	inet_ntop(route->rtm_family, destination, name, sizeof(name));
+	snprintf(text, size, "route to %s/%u", name, route->rtm_dst_len);
+	return true;
+}
+
 static int look_for_route(void *context, const struct nlmsghdr *message)
 {
 	const struct search *search = context;
 	const struct rtmsg *route = NLMSG_DATA(message);
+	char text[INET6_ADDRSTRLEN + 16];
 	const uint32_t *table;
 	uint32_t number;
 
-	if (message->nlmsg_type != RTM_NEWROUTE || route->rtm_dst_len != 0 || route->rtm_type != RTN_UNICAST ||
-	    !goes_out_over(message, search->ifindex))
+	if (message->nlmsg_type != RTM_NEWROUTE || route->rtm_type != RTN_UNICAST || !goes_out_over(message, search->ifindex) ||
+	    !describe_route(message, text, sizeof(text)))
 		return 0;
 	table = rtnetlink_find(message, sizeof(*route), RTA_TABLE, sizeof(*table));
 	number = table ? *table : route->rtm_table;
 	if (number == RT_TABLE_MAIN)
-		return found(search, "is where the default route for %s goes", route->rtm_family == AF_INET ? "IPv4" : "IPv6");
-	return found(search, "is where the default route for %s in table %u goes", route->rtm_family == AF_INET ? "IPv4" : "IPv6", number);
+		return found(search, "is where the %s goes", text);
+	return found(search, "is where the %s in table %u goes", text, number);
 }
 
 /* Interfaces above it */

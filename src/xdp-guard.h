@@ -8,8 +8,8 @@
 #define XDP_GUARD_TEXT 200
 
 /*
- * Looks for the user's own SSH connection (the local address in SSH_CONNECTION), an IPv4 address or an IPv6 address that is not link-local, a default
- * route in any table, a bridge, bond or the like that the interface is a member of, and interfaces on top of it (VLAN, macvlan and the like); in the network
+ * Looks for the user's own SSH connection (the local address in SSH_CONNECTION), an IPv4 address or an IPv6 address that is not link-local, a route
+ * in any table but to link-local addresses, a bridge, bond or the like that the interface is a member of, and interfaces on top of it (VLAN, macvlan and the like); in the network
  * namespace of the calling thread. 1: the first of them that is there, in this order, is in text, as what follows "eth0 ..." in a sentence; 0: none of
  * them; -errno: that cannot be found out.
  */

@@ -67,7 +67,7 @@ void xdp_program_init(struct xdp_program *program);
 
 /*
  * With the filter of length instructions (0: all packets), in force from the first packet; whether it runs in XDP, judges tells. -EBUSY: an address, a
- * default route, a bridge or the user's own connection needs the interface, or another XDP program is on it, with its name and id; -EPERM: a capability
+ * route, a bridge or the user's own connection needs the interface, or another XDP program is on it, with its name and id; -EPERM: a capability
  * is missing, and which, or a seccomp filter is in force; -EOPNOTSUPP: kernel, driver or interface cannot, or the filter cannot and strict; -ENODEV;
  * -ENOSYS: no libbpf; -EINVAL: not a valid filter; -ENOMEM. On failure the program is closed.
  */

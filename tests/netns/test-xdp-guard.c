@@ -110,12 +110,30 @@ START_TEST(test_default_route)
 	shell("ip route add default dev nr1");
 	expect("nr1", "is where the default route for IPv4 goes");
 	expect_nothing("nr3");
-	shell("ip route del default; ip route add 198.51.100.0/24 dev nr1");
+	shell("ip route del default");
 	expect_nothing("nr1");
 	shell("ip route add default dev nr1 table 4711");
 	expect("nr1", "is where the default route for IPv4 in table 4711 goes");
 	shell("ip route flush table 4711; ip route add unreachable default");
 	expect_nothing("nr1");
+}
+END_TEST
+
+/* Of an interface without an address of its own, as routers have them; and the halves that stand for a default route. */
+START_TEST(test_other_routes)
+{
+	shell("ip route add 198.51.100.0/24 dev nr1");
+	expect("nr1", "is where the route to 198.51.100.0/24 goes");
+	expect_nothing("nr3");
+	shell("ip route del 198.51.100.0/24; ip route add 0.0.0.0/1 dev nr1 table 4711");
+	expect("nr1", "is where the route to 0.0.0.0/1 in table 4711 goes");
+	shell("ip route flush table 4711; ip route add 169.254.0.0/16 dev nr1");
+	expect_nothing("nr1");
+	shell("ip route del 169.254.0.0/16; echo 0 >/proc/sys/net/ipv6/conf/nr1/disable_ipv6; ip addr add fe80::7/64 dev nr1 nodad");
+	expect_nothing("nr1");
+	shell("ip -6 route add fd00:2::/64 via fe80::9 dev nr1");
+	expect("nr1", "is where the route to fd00:2::/64 goes");
+	shell("echo 1 >/proc/sys/net/ipv6/conf/nr1/disable_ipv6");
 }
 END_TEST
 
@@ -186,6 +204,7 @@ int main(void)
 	tcase_add_test(tests, test_ipv6_address);
 	tcase_add_test(tests, test_connection);
 	tcase_add_test(tests, test_default_route);
+	tcase_add_test(tests, test_other_routes);
 	tcase_add_test(tests, test_default_route_of_several_hops);
 	tcase_add_test(tests, test_ipv6_default_route);
 	tcase_add_test(tests, test_member);
