@@ -241,11 +241,16 @@ static int watch(const struct netring *capture, int fd, uint32_t events, struct 
 	return epoll_ctl(capture->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? error_errno(error, errno, "epoll_ctl") : 0;
 }
 
-/* Nobody waits longer than a block does; and a softirq is seldom held up for longer than this. */
+/*
+ * Nobody waits longer than a block does; and a softirq is seldom held up for longer than this. Who wants each packet at once gets the order of those
+ * that are there.
+ */
 static uint64_t merge_delay_ns(const struct netring_config *config)
 {
 	uint64_t block_ns = config->block_timeout_ms * UINT64_C(1000000);
 
+	if (config->immediate)
+		return 0;
 	return block_ns != 0 && block_ns < MERGE_DELAY_NS ? block_ns : MERGE_DELAY_NS;
 }
 
