@@ -165,7 +165,11 @@ static const char *reason_to_delegate(const pcap_t *p, const struct config *conf
 static void warn_of_others(pcap_t *p, const struct config *config)
 {
 	if (capture_is_xdp(p->capture)) {
-		warn_of_unused(p, config, CONFIG_FRAME_SIZE, CONFIG_FILL_RXHASH, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_FRAME_SIZE, CONFIG_FRAME_SIZE, "captured through AF_XDP");
+		/* Packets of several queues wait for each other, as long as that at the most. */
+		if (!capture_is_merged(p->capture) || p->request.immediate)
+			warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_BLOCK_TIMEOUT_MS, "captured through AF_XDP");
+		warn_of_unused(p, config, CONFIG_FILL_RXHASH, CONFIG_FILL_RXHASH, "captured through AF_XDP");
 		warn_of_unused(p, config, CONFIG_RINGS, CONFIG_FANOUT_PROG, "captured through AF_XDP");
 		warn_of_unused(p, config, CONFIG_TIMESTAMP, CONFIG_TIMESTAMP, "captured through AF_XDP");
 		return;

@@ -116,6 +116,15 @@ works "the other queue" nr1 NETRING_XDP_QUEUES=1
 nr_stop "$OTHER" KILL
 works "after they have gone" nr1
 
+# Several queues wait for each other, as long as a block's timeout at the most.
+timeout_is_unused() { grep -q 'NETRING_BLOCK_TIMEOUT_MS has no effect' "$NR_TMP/order.err"; }
+works "one queue, a block timeout" nr1 NETRING_BLOCK_TIMEOUT_MS=1 NETRING_XDP_QUEUES=0
+timeout_is_unused
+ok $? "one queue: a block timeout has no effect, and that is said" "$(cat "$NR_TMP/order.err")"
+works "two queues, a block timeout" nr1 NETRING_BLOCK_TIMEOUT_MS=1
+! timeout_is_unused
+ok $? "two queues: a block timeout has an effect" "$(cat "$NR_TMP/order.err")"
+
 order_start "${XDP[@]}" -- -i nr1
 refused "a second capture" "nr1 has an XDP program already: [a-z_]+, id $(xdp_id nr1)" nr1
 xdp_is_on nr1
