@@ -64,8 +64,13 @@ static void collect_completions(struct xdp_queue *queue)
 	/* Pairs with the kernel's release in xskq_prod_submit_addr: the addresses are visible after this. */
 	uint32_t producer = load_acquire(queue->completion.producer);
 
-	for (; consumer != producer && queue->idle < XDP_TRANSMIT_FRAMES; consumer++)
-		queue->idle_frame[queue->idle++] = done[consumer & queue->completion.mask] & queue->chunk_mask;
+	for (; consumer != producer && queue->idle < XDP_TRANSMIT_FRAMES; consumer++) {
+		uint64_t address = done[consumer & queue->completion.mask] & queue->chunk_mask;
+
+		/* Of a corrupted ring: the next packet would be written there. */
+		if (likely(address < queue->umem_length))
+			queue->idle_frame[queue->idle++] = address;
+	}
 	store_release(queue->completion.consumer, consumer);
 }
 
@@ -99,10 +104,20 @@ static int wait_for_frame(struct packet_ring *ring, struct netring_error *error)
 	}
 }
 
-/* Nothing has been taken, because the interface is down or gone: the last descriptor and its frame come back. */
+/*
+ * Nothing has been taken, because the interface is down or gone, or its queue is full: the last descriptor and its frame come back. Another thread's
+ * poll, or the driver, may take it in this very moment: then the producer has to go forward again at once, or the kernel would see a ring full of old
+ * descriptors, and it has been sent.
+ */
 static int withdraw(struct xdp_queue *queue, uint64_t address, int err, struct netring_error *error)
 {
-	store_release(queue->transmit.producer, --queue->sent);
+	store_release(queue->transmit.producer, queue->sent - 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the store is visible before the look */
+	if (unlikely(load_acquire(queue->transmit.consumer) == queue->sent)) {
+		store_release(queue->transmit.producer, queue->sent);
+		return 0;
+	}
+	queue->sent--;
 	queue->idle_frame[queue->idle++] = address;
 	return error_errno(error, err ? err : EAGAIN, "send");
 }
