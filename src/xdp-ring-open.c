@@ -61,7 +61,9 @@ void xdp_ring_close(struct packet_ring *ring)
 	unmap_area(&queue->completion);
 	if (queue->umem)
 		munmap(queue->umem, queue->umem_length);
-	pthread_mutex_destroy(&queue->sending);
+	/* Its lock may be in use by another process that has it, too. */
+	if (queue->sender)
+		munmap(queue->sender, sizeof(*queue->sender));
 	free(queue);
 	ring->xdp = NULL;
 }
@@ -210,8 +212,25 @@ static void hand_out_frames(struct packet_ring *ring, const struct xdp_ring_opti
 	for (uint32_t n = 0; n < options->frames; n++)
 		fill[n] = (uint64_t)n * options->frame_size;
 	store_release(queue->fill.producer, options->frames);
-	for (uint32_t n = 0; options->transmits && n < XDP_TRANSMIT_FRAMES; n++)
-		queue->idle_frame[queue->idle++] = ((uint64_t)options->frames + n) * options->frame_size;
+	for (uint32_t n = 0; queue->sender && n < XDP_TRANSMIT_FRAMES; n++)
+		queue->sender->idle_frame[queue->sender->idle++] = ((uint64_t)options->frames + n) * options->frame_size;
+}
+
+/* A process that dies while it sends does not keep the others from it. */
+static int make_sender(struct xdp_queue *queue, struct netring_error *error)
+{
+	void *map = mmap(NULL, sizeof(*queue->sender), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutexattr_t attributes;
+
+	if (map == MAP_FAILED)
+		return error_errno(error, errno, "what is needed for sending through AF_XDP");
+	queue->sender = map;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&queue->sender->lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+	return 0;
 }
 
 static uint64_t now_ms(void)
@@ -301,7 +320,6 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 
 	if (!queue)
 		return error_errno(error, ENOMEM, "queue of %u frames", options->frames);
-	pthread_mutex_init(&queue->sending, NULL);
 	queue->snaplen = config->snaplen ? config->snaplen : UINT32_MAX;
 	queue->program = options->program;
 	queue->number = (uint16_t)options->queue;
@@ -336,6 +354,8 @@ int xdp_ring_open(struct packet_ring *ring, const struct netring_config *config,
 		ret = set_sizes(ring, options, error);
 	if (ret == 0)
 		ret = map_rings(ring, options, error);
+	if (ret == 0 && options->transmits)
+		ret = make_sender(ring->xdp, error);
 	if (ret == 0) {
 		hand_out_frames(ring, options);
 		set_busy_poll(ring);

@@ -35,6 +35,14 @@ struct xdp_area {
 	size_t map_length;
 };
 
+/* In memory that forked children share, as they do the two rings: any of them may send. */
+struct xdp_sender {
+	pthread_mutex_t lock;		/* for transmit and completion ring, and what follows */
+	uint32_t sent;			/* producer of the transmit ring */
+	uint32_t idle;			/* frames to send from: the first of idle_frame */
+	uint64_t idle_frame[XDP_TRANSMIT_FRAMES];
+};
+
 /* The fill ring has as many entries as the receive ring, and all at first: the producer of one is as far ahead of the other's consumer at all times. */
 struct xdp_queue {
 	struct xdp_area receive, fill, transmit, completion;
@@ -53,10 +61,7 @@ struct xdp_queue {
 	const struct xdp_program *program;	/* on the interface */
 	uint16_t number;
 	struct sockaddr_ll link;	/* what all packets have in common, and the interface's own address */
-	pthread_mutex_t sending;	/* for transmit and completion, and what follows */
-	uint32_t sent;			/* producer of the transmit ring */
-	uint32_t idle;			/* frames to send from: the first of idle_frame */
-	uint64_t idle_frame[XDP_TRANSMIT_FRAMES];
+	struct xdp_sender *sender;	/* NULL: this queue does not send */
 };
 
 /* What the reader notes down in front of a frame. The kernel leaves 256 bytes of room. */

@@ -64,12 +64,12 @@ static void collect_completions(struct xdp_queue *queue)
 	/* Pairs with the kernel's release in xskq_prod_submit_addr: the addresses are visible after this. */
 	uint32_t producer = load_acquire(queue->completion.producer);
 
-	for (; consumer != producer && queue->idle < XDP_TRANSMIT_FRAMES; consumer++) {
+	for (; consumer != producer && queue->sender->idle < XDP_TRANSMIT_FRAMES; consumer++) {
 		uint64_t address = done[consumer & queue->completion.mask] & queue->chunk_mask;
 
 		/* Of a corrupted ring: the next packet would be written there. */
 		if (likely(address < queue->umem_length))
-			queue->idle_frame[queue->idle++] = address;
+			queue->sender->idle_frame[queue->sender->idle++] = address;
 	}
 	store_release(queue->completion.consumer, consumer);
 }
@@ -93,7 +93,7 @@ static int wait_for_frame(struct packet_ring *ring, struct netring_error *error)
 
 	for (;;) {
 		collect_completions(queue);
-		if (queue->idle)
+		if (queue->sender->idle)
 			return 0;
 		err = kick(ring);
 		if (err && !is_passing(err))
@@ -111,14 +111,14 @@ static int wait_for_frame(struct packet_ring *ring, struct netring_error *error)
  */
 static int withdraw(struct xdp_queue *queue, uint64_t address, int err, struct netring_error *error)
 {
-	store_release(queue->transmit.producer, queue->sent - 1);
+	store_release(queue->transmit.producer, queue->sender->sent - 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the store is visible before the look */
-	if (unlikely(load_acquire(queue->transmit.consumer) == queue->sent)) {
-		store_release(queue->transmit.producer, queue->sent);
+	if (unlikely(load_acquire(queue->transmit.consumer) == queue->sender->sent)) {
+		store_release(queue->transmit.producer, queue->sender->sent);
 		return 0;
 	}
-	queue->sent--;
-	queue->idle_frame[queue->idle++] = address;
+	queue->sender->sent--;
+	queue->sender->idle_frame[queue->sender->idle++] = address;
 	return error_errno(error, err ? err : EAGAIN, "send");
 }
 
@@ -134,7 +134,7 @@ static int push(struct packet_ring *ring, uint64_t address, struct netring_error
 
 		/* The driver had no room, and dropped it. Only the next call shows that it was taken. */
 		dropped |= err == EBUSY;
-		if (load_acquire(queue->transmit.consumer) == queue->sent || (err == 0 && queue->zero_copy))
+		if (load_acquire(queue->transmit.consumer) == queue->sender->sent || (err == 0 && queue->zero_copy))
 			return dropped ? error_errno(error, ENOBUFS, "send") : 0;
 		if ((err && !is_passing(err)) || now_ms() >= end)
 			return withdraw(queue, address, err, error);
@@ -146,18 +146,25 @@ static int push(struct packet_ring *ring, uint64_t address, struct netring_error
 static int send_frame(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error)
 {
 	struct xdp_queue *queue = ring->xdp;
-	struct xdp_desc *desc = (struct xdp_desc *)queue->transmit.entries + (queue->sent & queue->transmit.mask);
+	struct xdp_desc *desc = (struct xdp_desc *)queue->transmit.entries + (queue->sender->sent & queue->transmit.mask);
 	uint64_t address;
 	int ret = wait_for_frame(ring, error);
 
 	if (ret < 0)
 		return ret;
-	address = queue->idle_frame[--queue->idle];
+	address = queue->sender->idle_frame[--queue->sender->idle];
 	memcpy(queue->umem + address, frame, length);
 	*desc = (struct xdp_desc){ .addr = address, .len = (uint32_t)length };
-	store_release(queue->transmit.producer, ++queue->sent);
+	store_release(queue->transmit.producer, ++queue->sender->sent);
 	ret = push(ring, address, error);
 	return ret < 0 ? ret : (int)length;
+}
+
+/* Another process died while it was sending: what counts is what the kernel sees. At worst one frame is lost. */
+static void recover(struct xdp_queue *queue)
+{
+	queue->sender->sent = *queue->transmit.producer;
+	pthread_mutex_consistent(&queue->sender->lock);
 }
 
 int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error)
@@ -169,9 +176,10 @@ int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, st
 		return ret;
 	/* Nobody may be cancelled with the lock in hand. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&queue->sending);
+	if (pthread_mutex_lock(&queue->sender->lock) == EOWNERDEAD)
+		recover(queue);
 	ret = send_frame(ring, frame, length, error);
-	pthread_mutex_unlock(&queue->sending);
+	pthread_mutex_unlock(&queue->sender->lock);
 	pthread_setcancelstate(state, NULL);
 	return ret;
 }

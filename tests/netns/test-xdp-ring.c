@@ -563,6 +563,54 @@ START_TEST(send_arrives)
 }
 END_TEST
 
+/* As many as there are frames to send from, more than once, each. */
+static void send_numbered(struct netring *capture, uint8_t process)
+{
+	uint8_t frame[60] = { 2 };
+
+	frame[ETHERNET] = process;
+	for (unsigned i = 0; i < 150; i++) {
+		frame[ETHERNET + 1] = (uint8_t)i;
+		if (netring_send(capture, frame, sizeof(frame), NULL) != (int)sizeof(frame))
+			_exit(2);
+	}
+}
+
+/* Parent and child have one transmit ring: each packet of either goes out once, whoever has sent before. */
+START_TEST(fork_and_send)
+{
+	struct netring_config config = xdp_config(), other = small_config();
+	struct netring *capture = open_or_fail(&config), *receiver;
+	struct netring_burst burst;
+	int status;
+
+	other.interface = "nr0";
+	other.ignore_outgoing = true;
+	receiver = open_or_fail(&other);
+	for (unsigned round = 0; round < 2; round++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			send_numbered(capture, 1);
+			_exit(0);
+		}
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		send_numbered(capture, 0);
+		for (unsigned i = 0; i < 300; i++) {
+			const struct netring_packet *packet = take_one(receiver, &burst);
+
+			ck_assert_uint_eq(packet->data[ETHERNET], i < 150);
+			ck_assert_uint_eq(packet->data[ETHERNET + 1], i % 150);
+			netring_give_back(receiver, &burst, 1);
+		}
+	}
+	expect_silence(receiver, 20);
+	netring_close(receiver);
+	netring_close(capture);
+}
+END_TEST
+
 /* The interface */
 
 static bool wait_for(struct netring *capture, int expected)
@@ -927,6 +975,7 @@ int main(void)
 	tcase_add_test(tcase, one_of_two_queues);
 	tcase_add_test(tcase, two_interfaces);
 	tcase_add_test(tcase, send_arrives);
+	tcase_add_test(tcase, fork_and_send);
 	tcase_add_test(tcase, down_and_up);
 	tcase_add_test(tcase, deleted);
 	tcase_add_test(tcase, moved);
