@@ -28,23 +28,39 @@ static void describe_ring(struct stats_ring *page, const struct packet_ring *rin
 	page->bytes_got = ring->map_length;
 	page->cells = ring->cells;
 	page->cell_bytes = ring->cell_size;
+	if (!ring->xdp)
+		return;
+	page->cell_bytes = (uint32_t)(~ring->xdp->chunk_mask + 1);
+	page->bytes_got = (uint64_t)page->cells * page->cell_bytes; /* without those that packets are sent from */
+	page->queue = ring->xdp->number;
+}
+
+static void describe_engine(struct stats_capture *page, const struct netring *capture)
+{
+	const struct packet_ring *first = &capture->ring[0];
+	const char *why = "the default: packets are handed over in blocks";
+
+	page->engine = STATS_PACKET_V3;
+	if (capture_is_xdp(capture)) {
+		page->engine = STATS_XDP;
+		why = capture->port[0].program.native ? "asked for; the program runs in the driver" : "asked for; the program runs behind the driver";
+	} else if (first->kind == &packet_ring_v2) {
+		page->engine = STATS_PACKET_V2;
+		why = "immediate mode: a packet is handed over at once";
+	}
+	snprintf(page->why, sizeof(page->why), "%s", why);
 }
 
 void capture_stats_open(struct netring *capture, const struct log *log)
 {
 	const struct packet_ring *first = &capture->ring[0];
-	bool immediate = first->kind == &packet_ring_v2;
 	struct netring_error error = { "" };
-	struct stats_capture *page;
 
 	if (stats_page_open(&capture->stats.page, capture->rings, &error) < 0) {
 		log_write(log, LOG_INFO, "%s: netring stats cannot show this capture: %s", first->interface, error.text);
 		return;
 	}
-	page = capture->stats.page.capture;
-	page->engine = immediate ? STATS_PACKET_V2 : STATS_PACKET_V3;
-	snprintf(page->why, sizeof(page->why), "%s",
-		 immediate ? "immediate mode: a packet is handed over at once" : "the default: packets are handed over in blocks");
+	describe_engine(capture->stats.page.capture, capture);
 	for (unsigned i = 0; i < capture->rings; i++)
 		describe_ring(stats_page_ring(&capture->stats.page, i), &capture->ring[i]);
 	capture_stats_update(capture, STATS_READING);
@@ -63,14 +79,29 @@ static uint64_t packets_of(uint64_t asked, const struct packet_ring *ring, uint6
 	return asked > seen ? asked : seen;
 }
 
+/* Those that have come, where memory says how many; else those that the kernel said it had when it was asked. */
+static uint64_t packets_known(const struct packet_ring *ring, uint64_t drops)
+{
+	return ring->xdp ? xdp_ring_received(ring) + drops : __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
+}
+
+static void write_losses(struct stats_ring *page, const struct xdp_losses *losses)
+{
+	set(page->xdp_ring_full, losses->ring_full);
+	set(page->xdp_fill_empty, losses->fill_empty);
+	set(page->xdp_other, losses->other);
+}
+
 static void write_ring(struct stats_ring *page, struct packet_ring *ring)
 {
 	uint64_t packets, drops;
 
 	if (ring->losing)
 		packet_ring_ask_losses(ring);
-	packets = __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
 	drops = __atomic_load_n(&ring->drops, __ATOMIC_RELAXED);
+	packets = packets_known(ring, drops);
+	if (ring->xdp)
+		write_losses(page, &ring->xdp->losses);
 	set(page->packets, packets_of(packets, ring, drops));
 	set(page->drops, drops);
 	set(page->freezes, __atomic_load_n(&ring->freezes, __ATOMIC_RELAXED));

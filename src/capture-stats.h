@@ -6,6 +6,7 @@
  *
  * The kernel's counters cost a system call, getsockopt, which libpcap makes in pcap_stats and while it reads from an interface that goes down. It is
  * made here only if there is evidence of loss: a block that says LOSING, or a ring that was full. Without loss what came is what was read.
+ * (What AF_XDP drops because it is longer than a frame leaves no evidence: it is counted when the kernel is asked for something else.)
  */
 #ifndef NETRING_CAPTURE_STATS_H
 #define NETRING_CAPTURE_STATS_H

@@ -122,6 +122,7 @@ int capture_borrow_xdp(struct netring *capture, struct xdp_cursor *cursor, unsig
 void capture_return_xdp(struct netring *capture, const struct xdp_desc *desc)
 {
 	xdp_ring_return(&capture->ring[0], desc);
+	capture_stats_moved(capture, &capture->stats, false);
 }
 
 /* Taking from several */

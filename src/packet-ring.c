@@ -23,6 +23,7 @@
 #include "memory-limit.h"
 #include "numa.h"
 #include "packet-filter.h"
+#include "xdp-ring.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
@@ -418,23 +419,12 @@ static int fold(struct packet_ring *ring, struct tpacket_stats_v3 *fresh)
 	return 0;
 }
 
-/* An AF_XDP socket's counts are never reset. */
-static void ask_xdp(struct packet_ring *ring)
-{
-	struct netring_stats now = { 0 };
-
-	ring->losing = ring->kind->stats(ring, &now, NULL) < 0;
-	if (now.drops > ring->drops)
-		__atomic_store_n(&ring->lost, true, __ATOMIC_RELAXED);
-	ring->drops = now.drops > ring->drops ? now.drops : ring->drops;
-}
-
 void packet_ring_ask_losses(struct packet_ring *ring)
 {
 	struct tpacket_stats_v3 fresh;
 
 	if (ring->xdp) {
-		ask_xdp(ring);
+		xdp_ring_ask_losses(ring);
 		return;
 	}
 	ring->losing = fold(ring, &fresh) < 0;

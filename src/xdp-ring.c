@@ -20,6 +20,9 @@
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
+/* What the kernel may have put into frames and not shown yet: one round of NAPI. */
+#define UNSHOWN 64
+
 /* Below this a type field is a length. */
 #define ETHERTYPE_MIN 0x600
 
@@ -104,17 +107,43 @@ static inline void refill(struct xdp_queue *queue, uint32_t cell, uint32_t count
 		fill[i] = desc[i].addr & chunk_mask;
 }
 
+static void count_bytes(struct packet_ring *ring, uint32_t cell, uint32_t count)
+{
+	const struct xdp_desc *desc = desc_at(ring->xdp, cell);
+	uint64_t bytes = 0;
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < count; i++)
+		bytes += desc[i].len;
+	ring->bytes += bytes;
+}
+
+/* Before cells are given back: only then can a ring that was full be known. */
+static void note(struct packet_ring *ring)
+{
+	uint32_t there = waiting(ring->xdp);
+
+	if (there > ring->waiting_most)
+		ring->waiting_most = there;
+	if (unlikely(there + UNSHOWN > ring->cells))
+		ring->losing = true;
+}
+
 /* The consumer of the receive ring goes on, and the frames go back. */
 static void release(struct packet_ring *ring, uint32_t cells)
 {
 	struct xdp_queue *queue = ring->xdp;
 	uint32_t position = ring->position, straight = ring->cells - position;
 
+	note(ring);
 	if (unlikely(cells > straight)) {
 		refill(queue, position, straight);
+		count_bytes(ring, position, straight);
 		refill(queue, 0, cells - straight);
+		count_bytes(ring, 0, cells - straight);
 	} else {
 		refill(queue, position, cells);
+		count_bytes(ring, position, cells);
 	}
 	ring->position = (position + cells) & queue->receive.mask;
 	queue->taken += cells;
@@ -316,22 +345,59 @@ static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t 
 	return false;
 }
 
-/* A queue without room for a packet counts it as dropped where it has no frame, and as "ring full" where it has no descriptor: never as both. */
-static int stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
+uint64_t xdp_ring_received(const struct packet_ring *ring)
 {
-	const struct xdp_queue *queue = ring->xdp;
+	uint64_t consumed = __atomic_load_n(&ring->xdp->consumed, __ATOMIC_RELAXED);
+
+	/* The producer in 64 bits, whatever the reader has taken meanwhile. */
+	return consumed + (load_acquire(ring->xdp->receive.producer) - (uint32_t)consumed);
+}
+
+/*
+ * A packet without a descriptor is counted as "ring full"; without a frame, or too long for one, as dropped. The count of an empty fill ring is part
+ * of the drops where the kernel copies; without a copy it is that of the driver's attempts.
+ */
+static int ask(const struct packet_ring *ring, struct xdp_losses *losses)
+{
 	struct xdp_statistics counts = { 0 };
 	socklen_t size = sizeof(counts);
-	uint64_t consumed;
 
 	if (getsockopt(ring->fd, SOL_XDP, XDP_STATISTICS, &counts, &size) < 0)
-		return error_errno(error, errno, "failed to get statistics from socket");
-	consumed = __atomic_load_n(&queue->consumed, __ATOMIC_RELAXED);
-	stats->drops = counts.rx_dropped + counts.rx_ring_full;
-	/* The producer in 64 bits, whatever the reader has taken meanwhile. */
-	stats->packets = consumed + (load_acquire(queue->receive.producer) - (uint32_t)consumed) + stats->drops;
+		return -errno;
+	losses->ring_full = counts.rx_ring_full;
+	losses->fill_empty = counts.rx_fill_ring_empty_descs < counts.rx_dropped ? counts.rx_fill_ring_empty_descs : counts.rx_dropped;
+	losses->other = counts.rx_dropped - losses->fill_empty;
+	return 0;
+}
+
+static uint64_t sum(const struct xdp_losses *losses)
+{
+	return losses->ring_full + losses->fill_empty + losses->other;
+}
+
+void xdp_ring_ask_losses(struct packet_ring *ring)
+{
+	struct xdp_losses *losses = &ring->xdp->losses;
+	uint64_t drops;
+
+	ring->losing = ask(ring, losses) < 0;
+	drops = sum(losses);
+	if (drops > ring->drops)
+		__atomic_store_n(&ring->lost, true, __ATOMIC_RELAXED);
+	ring->drops = drops;
+}
+
+static int stats(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error)
+{
+	struct xdp_losses losses;
+	int ret = ask(ring, &losses);
+
+	if (ret < 0)
+		return error_errno(error, -ret, "failed to get statistics from socket");
+	stats->drops = sum(&losses);
+	stats->packets = xdp_ring_received(ring) + stats->drops;
 	stats->freezes = 0;
-	stats->ring_bytes = queue->umem_length;
+	stats->ring_bytes = ring->xdp->umem_length;
 	return 0;
 }
 

@@ -43,6 +43,13 @@ struct xdp_sender {
 	uint64_t idle_frame[XDP_TRANSMIT_FRAMES];
 };
 
+/* What the kernel has counted of packets that passed the filter and had no room. */
+struct xdp_losses {
+	uint64_t ring_full;		/* no descriptor was free */
+	uint64_t fill_empty;		/* no frame was */
+	uint64_t other;			/* longer than a frame, mostly */
+};
+
 /* The fill ring has as many entries as the receive ring, and all at first: the producer of one is as far ahead of the other's consumer at all times. */
 struct xdp_queue {
 	struct xdp_area receive, fill, transmit, completion;
@@ -55,6 +62,7 @@ struct xdp_queue {
 	uint32_t snaplen;		/* UINT32_MAX: none */
 	uint64_t consumed;		/* taken, in 64 bits; any thread may look */
 	uint64_t tai_ahead_ns;		/* TAI - UTC */
+	struct xdp_losses losses;	/* when the reader last asked */
 	unsigned batches;		/* since tai_ahead_ns was looked at */
 	bool unstamped;			/* it has been said that the program's stamp does not come through */
 	bool zero_copy;
@@ -94,6 +102,12 @@ extern const struct packet_ring_kind xdp_ring;
 
 /* As netring_send. */
 int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error);
+
+/* Descriptors that have come since the ring was opened. A look at memory, no system call. */
+uint64_t xdp_ring_received(const struct packet_ring *ring);
+
+/* As packet_ring_ask_losses, and queue->losses with it. */
+void xdp_ring_ask_losses(struct packet_ring *ring);
 
 /* Reading in place. */
 

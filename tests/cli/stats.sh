@@ -119,6 +119,39 @@ long=$(sent -c 500 -r 20000 -s 600)
 shows "what a filter takes out here" "$pid" "t['delivered'] == $short and t['rejected'] == $long and t['passed_filter'] == $((short + long)) and sum(t['lost'].values()) == 0"
 nr_stop "$pid"
 
+# AF_XDP
+
+XDP=(NETRING_BACKEND=xdp NETRING_STRICT=1 NETRING_XDP_FRAMES=1024 NETRING_LOG=error)
+in_tx ip link set nr0 mtu 3000 && in_rx ip link set nr1 mtu 3000
+start pid "${XDP[@]}" "$COUNT" -i nr1 -t 10 -q
+shows "AF_XDP: what it is" "$pid" 'c[0]["engine"] == "xdp" and "driver" in c[0]["why"] and r[0]["queue"] == 0 and c[0]["reader"] == "waiting"'
+shows "AF_XDP: how large its ring is" "$pid" 't["ring_bytes"] == t["ring_bytes_asked"] == 1024 * 2048 and r[0]["fill"]["cells"] == 1024 and r[0]["fill"]["cell_bytes"] == 2048'
+first=$(sent -c 5000 -r 50000)
+shows "AF_XDP: a reader that keeps up gets all" "$pid" "t['delivered'] == $first == t['passed_filter'] and sum(t['lost'].values()) == 0 == t['left'] and t['bytes'] == 60 * $first"
+kill -STOP "$pid"
+nr_wait 5 is_true "$pid" 'c[0]["reader"] == "stopped"'
+lost=$(sent -c 5000)
+long=$(sent -c 100 -s 2500 -r 50000)
+kill -CONT "$pid"
+shows "AF_XDP: then all adds up" "$pid" "t['passed_filter'] == $((first + lost + long)) == t['delivered'] + sum(t['lost'].values()) and c[0]['reader'] == 'waiting'"
+shows "AF_XDP: each loss has its cause" "$pid" "t['lost'] == { 'ring_full': 0, 'xdp_fill_ring_empty': $((lost - 1024)), 'xdp_other': $long } and t['delivered'] == $((first + 1024))"
+shows "AF_XDP: the ring was full" "$pid" 'r[0]["fill"]["waiting_most"] == 1024 and r[0]["fill"]["waiting"] == 0 and not t["losing"]'
+expect "AF_XDP: in words" 0 'LOST: XDP fill ring empty +[0-9]+' "$NETRING" stats count
+nr_stop "$pid"
+[ "$(tail -n 1 "$NR_TMP/out" | sed 's/.* delivered=\([0-9]*\) .*/\1/')" = $((first + 1024)) ]
+ok $? "AF_XDP: the program has counted as many" "$(cat "$NR_TMP/out")"
+in_tx ip link set nr0 mtu 1500 && in_rx ip link set nr1 mtu 1500
+
+if [ "$(nproc)" -gt 1 ]; then
+	nr_wide_pair nr2 nr3
+	start pid "${XDP[@]}" "$COUNT" -i nr3 -t 10 -q
+	first=$(in_tx taskset 2 "$BLAST" -i nr2 -c 500 -r 20000 | sed -n 's/^sent=\([0-9]*\) .*/\1/p')
+	shows "AF_XDP: two queues" "$pid" "[x['queue'] for x in r] == [0, 1] and [x['delivered'] for x in r] == [0, $first] and t['passed_filter'] == $first"
+	nr_stop "$pid"
+else
+	skip "AF_XDP: two queues" "one CPU"
+fi
+
 # Many rings, handles, processes
 
 start pid NETRING_RINGS=4 NETRING_RING_SIZE=4M NETRING_BLOCK_SIZE=64K NETRING_FANOUT=lb "$CAPTURES" plain nr1
