@@ -11,6 +11,7 @@
 
 #include "capture.h"
 #include "packet-filter.h"
+#include "xdp-protocol.h"
 
 struct shape {
 	uint32_t block_size, block_count, block_timeout_ms, frame_size, busy_poll_us;
@@ -346,7 +347,7 @@ static void restore_filter(struct netring *capture, unsigned rings, const struct
 		packet_filter_set(&capture->ring[i], filter, length, NULL);
 }
 
-int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+static int exchange_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error)
 {
 	const struct packet_ring *first = &capture->ring[0];
 	size_t size = first->filter_length * sizeof(*filter);
@@ -364,6 +365,20 @@ int netring_set_filter(struct netring *capture, const struct sock_filter *filter
 	if (ret < 0 && (capture->rings > 1 || capture_is_xdp(capture)))
 		restore_filter(capture, capture_is_xdp(capture) ? capture->rings : set, old, old_length);
 	free(old);
+	return ret;
+}
+
+int netring_set_filter(struct netring *capture, const struct sock_filter *filter, unsigned length, struct netring_error *error)
+{
+	uint16_t protocol = capture_is_xdp(capture) ? capture->port[0].protocol : 0;
+	struct sock_filter *whole;
+	unsigned whole_length;
+	int ret = xdp_protocol_filter(&whole, &whole_length, protocol, filter, length, error);
+
+	if (ret < 0)
+		return ret;
+	ret = whole ? exchange_filter(capture, whole, whole_length, error) : exchange_filter(capture, filter, length, error);
+	free(whole);
 	return ret;
 }
 

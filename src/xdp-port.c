@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <net/if_arp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 
 #include "geometry.h"
 #include "interface.h"
+#include "xdp-protocol.h"
 
 /* Less than this is no ring: one round of NAPI for each of a few CPUs fills it. */
 #define FRAMES_MIN UINT32_C(512)
@@ -216,8 +218,8 @@ static void report(const struct xdp_port *port, const struct packet_ring *rings,
 			  rings[0].xdp->longest, longest);
 }
 
-int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
-		  uint64_t memory_limit, const struct log *log, struct netring_error *error)
+static int open_port(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
+		     uint64_t memory_limit, struct netring_error *error)
 {
 	struct xdp_ring_options options = {
 		.interface = config->interface,
@@ -232,11 +234,8 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 		.queues = QUEUE_LIST_MAX,
 		.log = &port->log,
 	};
-	int ret;
+	int ret = open_watch(port, config, config->interface, &options.link, error);
 
-	xdp_port_init(port);
-	port->log = *log;
-	ret = open_watch(port, config, config->interface, &options.link, error);
 	if (ret == 0)
 		ret = plan_frames(port, config, memory_limit, &options, error);
 	if (ret == 0) {
@@ -249,6 +248,28 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 		ret = open_rings(port, rings, config, queues, &options, error);
 	if (ret == 0)
 		ret = attach(port, config, error);
+	return ret;
+}
+
+int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
+		  uint64_t memory_limit, const struct log *log, struct netring_error *error)
+{
+	struct netring_config with_protocol = *config;
+	struct sock_filter *filter;
+	unsigned length;
+	int ret;
+
+	xdp_port_init(port);
+	port->log = *log;
+	port->protocol = config->protocol;
+	ret = xdp_protocol_filter(&filter, &length, config->protocol, config->filter, config->filter_length, error);
+	if (ret == 0 && filter) {
+		with_protocol.filter = filter;
+		with_protocol.filter_length = length;
+	}
+	if (ret == 0)
+		ret = open_port(port, rings, &with_protocol, queues, memory_limit, error);
+	free(filter);
 	if (ret == 0)
 		report(port, rings, queues->count);
 	else

@@ -13,6 +13,7 @@ struct xdp_port {
 	struct xdp_program program;
 	struct log log;
 	int watch_fd;
+	uint16_t protocol;	/* all that is captured; 0: everything. Part of each filter (xdp-protocol.h) */
 	unsigned rings;
 };
 

@@ -289,6 +289,41 @@ START_TEST(filters_in_a_flood)
 }
 END_TEST
 
+/* What a packet socket bound to TYPE_A gets: of the packets that are queued, and of those to come; behind a tag too. */
+START_TEST(one_protocol)
+{
+	struct netring_config config = xdp_config();
+	/* The accumulator that a filter finds is empty. */
+	const struct sock_filter filter[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 50),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct netring_error error = { "" };
+	struct netring_burst burst;
+	struct netring *capture;
+	uint8_t tagged[FRAME_LEN];
+
+	config.protocol = TYPE_A;
+	capture = open_or_fail(&config);
+	make_tagged(tagged, 42);
+	for (uint32_t round = 0; round < 3; round++) {
+		sender_send(sender, TYPE_B, round, FRAME_LEN);
+		sender_send(sender, TYPE_A, round, FRAME_LEN);
+		raw_send(sender, tagged, sizeof(tagged));
+		check_frame(take_one(capture, &burst), TYPE_A, round, FRAME_LEN);
+		ck_assert_uint_eq(burst.packet[0].captured_len, round == 1 ? 50 : FRAME_LEN);
+		netring_give_back(capture, &burst, 1);
+		ck_assert_mem_eq(take_one(capture, &burst)->data, tagged, 50);
+		netring_give_back(capture, &burst, 1);
+		expect_silence(capture, 20);
+		ck_assert_int_eq(round ? netring_set_filter(capture, NULL, 0, &error) : netring_set_filter(capture, filter, 3, &error), 0);
+	}
+	ck_assert_uint_eq(stats_of(capture).packets, 6);
+	netring_close(capture);
+}
+END_TEST
+
 START_TEST(snaplen)
 {
 	struct netring_config config = xdp_config();
@@ -967,6 +1002,7 @@ int main(void)
 	tcase_add_test(tcase, filter_before_the_first);
 	tcase_add_test(tcase, filter_while_queued);
 	tcase_add_test(tcase, filters_in_a_flood);
+	tcase_add_test(tcase, one_protocol);
 	tcase_add_test(tcase, snaplen);
 	tcase_add_test(tcase, overflow);
 	tcase_add_test(tcase, time_stamps);
