@@ -26,6 +26,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* As packet sockets have it: a tag comes on top of what fits, and only this one. */
+static size_t room_for_tag(const uint8_t *frame, size_t length)
+{
+	const uint8_t *type = frame + 2 * ETH_ALEN;
+
+	return length > ETH_HLEN && type[0] == ETH_P_8021Q >> 8 && type[1] == (ETH_P_8021Q & 0xff) ? VLAN_TAG_LEN : 0;
+}
+
 /* By the interface's number: its name may be another by now, and its old one another interface's. */
 static int find_mtu(const struct packet_ring *ring, int *mtu)
 {
@@ -40,7 +48,7 @@ static int find_mtu(const struct packet_ring *ring, int *mtu)
 }
 
 /* The kernel does not look at the length for us, as it does for packet sockets. */
-static int check_length(const struct packet_ring *ring, size_t length, struct netring_error *error)
+static int check_length(const struct packet_ring *ring, const uint8_t *frame, size_t length, struct netring_error *error)
 {
 	int mtu = 0, ret;
 
@@ -48,8 +56,8 @@ static int check_length(const struct packet_ring *ring, size_t length, struct ne
 		return error_errno(error, EINVAL, "send");
 	ret = find_mtu(ring, &mtu);
 	if (ret < 0)
-		return error_errno(error, -ret, "send: %s: SIOCGIFMTU", ring->interface);
-	if (length > (size_t)mtu + ETH_HLEN + VLAN_TAG_LEN)
+		return error_errno(error, ret == -ENODEV ? ENXIO : -ret, "send");
+	if (length > (size_t)mtu + ETH_HLEN + room_for_tag(frame, length))
 		return error_errno(error, EMSGSIZE, "send");
 	if (length > ~ring->xdp->chunk_mask + 1)
 		return error_set(error, EMSGSIZE, "send: a packet of %zu bytes is longer than a frame of AF_XDP's, %llu bytes", length,
@@ -170,7 +178,7 @@ static void recover(struct xdp_queue *queue)
 int xdp_ring_send(struct packet_ring *ring, const void *frame, size_t length, struct netring_error *error)
 {
 	struct xdp_queue *queue = ring->xdp;
-	int ret = check_length(ring, length, error), state;
+	int ret = check_length(ring, frame, length, error), state;
 
 	if (ret < 0)
 		return ret;

@@ -564,7 +564,7 @@ START_TEST(send_arrives)
 	struct netring *capture = open_or_fail(&config), *receiver;
 	struct netring_error error = { "" };
 	struct netring_burst burst;
-	uint8_t frame[1514];
+	uint8_t frame[1520];
 
 	other.interface = "nr0";
 	other.ignore_outgoing = true;
@@ -573,7 +573,7 @@ START_TEST(send_arrives)
 	for (unsigned i = 0; i < sizeof(frame); i++)
 		frame[i] = (uint8_t)(i * 5 + 4);
 	/* More than there are frames to send from. */
-	for (size_t length = ETHERNET; length <= sizeof(frame); length += 4) {
+	for (size_t length = ETHERNET; length <= 1514; length += 4) {
 		const struct netring_packet *packet;
 		int ret = netring_send(capture, frame, length, &error);
 
@@ -585,8 +585,17 @@ START_TEST(send_arrives)
 	}
 	expect_silence(capture, 20);
 	ck_assert_int_eq(netring_send(capture, frame, ETHERNET - 1, &error), -EINVAL);
-	ck_assert_int_eq(netring_send(capture, frame, 1514 + 5, &error), -EMSGSIZE);
+	ck_assert_int_eq(netring_send(capture, frame, 1514 + 1, &error), -EMSGSIZE);
 	ck_assert_str_eq(error.text, "send: Message too long");
+	memcpy(frame + 12, "\x88\xa8", 2);
+	ck_assert_int_eq(netring_send(capture, frame, 1514 + 4, &error), -EMSGSIZE);
+	memcpy(frame + 12, "\x81\x00", 2);
+	ck_assert_int_eq(netring_send(capture, frame, 1514 + 5, &error), -EMSGSIZE);
+	ck_assert_int_eq(netring_send(capture, frame, 1514 + 4, &error), 1514 + 4);
+	/* A packet ring shows the tag beside it. */
+	ck_assert_uint_eq(take_one(receiver, &burst)->wire_len, 1514);
+	netring_give_back(receiver, &burst, 1);
+	memset(frame + 12, 0x55, 2);
 	shell("ip link set nr1 down");
 	ck_assert_int_eq(netring_send(capture, frame, 60, &error), -ENETDOWN);
 	shell("ip link set nr1 up");
@@ -682,6 +691,7 @@ START_TEST(deleted)
 	struct netring_config config = xdp_config();
 	struct netring_error error = { "" };
 	struct netring *capture;
+	const uint8_t packet[60] = { 2 };
 	struct pollfd event;
 	int ret;
 
@@ -696,6 +706,8 @@ START_TEST(deleted)
 	ret = netring_wait(capture, 0, &error);
 	ck_assert_int_eq(ret, -ENODEV);
 	ck_assert_str_eq(error.text, "The interface disappeared");
+	ck_assert_int_eq(netring_send(capture, packet, sizeof(packet), &error), -ENXIO);
+	ck_assert_str_eq(error.text, "send: No such device or address");
 	netring_close(capture);
 }
 END_TEST
