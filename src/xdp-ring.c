@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "xdp-judge.h"
 #include "xdp-ring-open.h"
 
 /* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
@@ -58,18 +59,6 @@ static void compare_clocks(struct xdp_queue *queue)
 
 	queue->tai_ahead_ns = is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
 	queue->batches = 0;
-}
-
-uint64_t xdp_ring_stamp(struct packet_ring *ring)
-{
-	struct xdp_queue *queue = ring->xdp;
-
-	if (!queue->unstamped)
-		log_write(&ring->log, LOG_WARN,
-			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
-			  ring->interface);
-	queue->unstamped = true;
-	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns;
 }
 
 int xdp_ring_corrupted(const struct packet_ring *ring, const struct xdp_desc *desc, struct netring_error *error)
@@ -226,6 +215,37 @@ static void view(const struct packet_ring *ring, struct netring_packet *packet, 
 	memcpy(link.sll_addr, packet->data + ETH_ALEN, ETH_ALEN);
 	memcpy(&notes->link, &link, sizeof(link));
 	packet->link = (const struct sockaddr_ll *)((const uint8_t *)notes + offsetof(struct xdp_notes, link));
+}
+
+static uint64_t stamp(struct packet_ring *ring)
+{
+	struct xdp_queue *queue = ring->xdp;
+
+	if (!queue->unstamped)
+		log_write(&ring->log, LOG_WARN,
+			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
+			  ring->interface);
+	queue->unstamped = true;
+	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns;
+}
+
+void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet)
+{
+	struct xdp_frame *frame = (struct xdp_frame *)packet->data - 1;
+	struct netring_packet whole;
+	uint32_t keep;
+
+	packet->captured_len = packet->wire_len;
+	packet->tai_ns = stamp(ring);
+	if (!ring->filter)
+		return;
+	frame->captured_len = frame->wire_len = packet->wire_len;
+	frame->time_ns = packet->tai_ns - ring->xdp->tai_ahead_ns;
+	view(ring, &whole, (uint8_t *)frame);
+	keep = xdp_judge(ring->filter, &whole);
+	/* 0: another filter has let it in, and whoever knows of that takes it out. */
+	if (keep != 0 && keep < packet->captured_len)
+		packet->captured_len = keep;
 }
 
 static struct xdp_frame *frame_of(const struct packet_ring *ring, uint32_t cell)

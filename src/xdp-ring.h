@@ -129,8 +129,11 @@ struct xdp_packet {
 	uint64_t tai_ns;		/* cursor->tai_ahead_ns more than UTC */
 };
 
-/* For a packet without a stamp: tai_ns of the present time, and once a line in the log. */
-uint64_t xdp_ring_stamp(struct packet_ring *ring);
+/*
+ * For a packet in front of which the program could leave nothing, with data and wire_len: its tai_ns, of the present time, and captured_len, by the
+ * filter that is in force; and once a line in the log.
+ */
+void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
 
 /*
  * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the descriptor cannot be true. Once only for
@@ -158,7 +161,8 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 		if (unlikely(frame->verdict < captured) && frame->verdict != 0)
 			captured = frame->verdict;
 	} else {
-		packet->tai_ns = xdp_ring_stamp(cursor->ring);
+		xdp_ring_make_up(cursor->ring, packet);
+		captured = packet->captured_len < captured ? packet->captured_len : captured;
 	}
 	packet->captured_len = captured;
 	cursor->desc = desc + 1;

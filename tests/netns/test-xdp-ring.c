@@ -346,6 +346,53 @@ START_TEST(snaplen)
 }
 END_TEST
 
+/* A driver that lets nothing through in front of a packet, so that the verdict is not there. In place, and in bursts. */
+START_TEST(no_metadata)
+{
+	struct netring_config config = xdp_config();
+	struct netring_error error = { "" };
+	struct netring_burst burst;
+	struct xdp_cursor cursor;
+	struct xdp_packet packet;
+	struct netring *capture = open_or_fail(&config);
+	struct xdp_queue *queue = capture->ring[0].xdp;
+	struct sock_filter filter[5];
+	uint8_t tagged[FRAME_LEN];
+
+	/* Until the filters that were in force before have nothing to do with what comes. */
+	ck_assert_int_eq(netring_set_filter(capture, filter, type_filter(filter, TYPE_A, TYPE_A, 40), &error), 0);
+	sender_send_many(sender, TYPE_A, 0, 2 * FRAMES);
+	while (stats_of(capture).packets < 2 * FRAMES)
+		poll(NULL, 0, 1);
+	expect_frames(capture, TYPE_A, 0, FRAMES, NETRING_BURST_MAX);
+	sender_send_many(sender, TYPE_A, 0, FRAMES);
+	expect_frames(capture, TYPE_A, 0, FRAMES, NETRING_BURST_MAX);
+	make_tagged(tagged, 42);
+	for (int in_place = 0; in_place < 2; in_place++) {
+		raw_send(sender, tagged, sizeof(tagged));
+		while (!capture_is_ready(capture))
+			poll(NULL, 0, 1);
+		for (uint32_t i = 0; i < FRAMES; i++)
+			((struct xdp_frame *)(queue->umem + ((struct xdp_desc *)queue->receive.entries)[i].addr) - 1)->mark = 0;
+		if (in_place) {
+			ck_assert_int_eq(capture_borrow_xdp(capture, &cursor, 1), 1);
+			ck_assert(xdp_ring_next(&cursor, &packet));
+			ck_assert_uint_eq(packet.captured_len, 44);
+			ck_assert_uint_eq(packet.wire_len, FRAME_LEN);
+			ck_assert_mem_eq(packet.data, tagged, FRAME_LEN);
+			capture_return_xdp(capture, cursor.desc);
+		} else {
+			ck_assert_uint_eq(take_one(capture, &burst)->captured_len, 44);
+			ck_assert_uint_eq(burst.packet[0].wire_len, FRAME_LEN);
+			ck_assert_mem_eq(burst.packet[0].data, tagged, FRAME_LEN);
+			ck_assert_int_le(llabs((long long)burst.packet[0].time_sec - (long long)time(NULL)), 10);
+			netring_give_back(capture, &burst, 1);
+		}
+	}
+	netring_close(capture);
+}
+END_TEST
+
 /* A reader that stands still: what is sent is delivered or counted as dropped. */
 START_TEST(overflow)
 {
@@ -1016,6 +1063,7 @@ int main(void)
 	tcase_add_test(tcase, filters_in_a_flood);
 	tcase_add_test(tcase, one_protocol);
 	tcase_add_test(tcase, snaplen);
+	tcase_add_test(tcase, no_metadata);
 	tcase_add_test(tcase, overflow);
 	tcase_add_test(tcase, time_stamps);
 	tcase_add_test(tcase, two_queues);
