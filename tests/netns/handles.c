@@ -85,6 +85,17 @@ static uint32_t frame_number(const struct pcap_pkthdr *header, const u_char *dat
 	return ntohl(number);
 }
 
+/* Until then what is sent is lost, and nobody says so: the kernel does it behind our back. */
+static void wait_for_queueing_discipline(const char *interface)
+{
+	char command[100];
+	time_t end = time(NULL) + 10;
+
+	snprintf(command, sizeof(command), "ip link show %s | grep -q 'qdisc noop '", interface);
+	while (system(command) == 0)
+		require(time(NULL) < end, "%s does not get ready", interface);
+}
+
 static void set_up(void)
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET };
@@ -93,6 +104,7 @@ static void set_up(void)
 		exit(77);
 	require(system("for f in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -w $f ] || echo 1 >$f; done; ip link set lo up && "
 		       "ip link add nr0 type veth peer name nr1 && ip link set nr0 up && ip link set nr1 up") == 0, "no veth pair");
+	wait_for_queueing_discipline("nr0");
 	address.sll_ifindex = (int)if_nametoindex("nr0");
 	sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	require(sender >= 0 && bind(sender, (struct sockaddr *)&address, sizeof(address)) == 0, "sender: %s", strerror(errno));
@@ -465,6 +477,51 @@ static void test_nested(unsigned unused)
 	}
 }
 
+/*
+ * nested-dispatch COUNT: a callback dispatches so many packets, more than are in one block or one batch, and so ends the read that it was called from.
+ * Each packet comes once, in order.
+ */
+
+#define NESTED_FRAMES 1500
+
+static int nested_count, nested_result;
+
+static void expect_number(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	uint32_t number = frame_number(header, data);
+
+	(void)user;
+	require(number == next_number, "frame %u, not %u", number, next_number);
+	next_number++;
+}
+
+static void dispatch_inside(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	expect_number(user, header, data);
+	if (next_number == 10)
+		nested_result = pcap_dispatch((pcap_t *)user, nested_count, expect_number, user);
+}
+
+static void test_nested_dispatch(unsigned count)
+{
+	nested_count = (int)count;
+	for (int immediate = 0; immediate < 2; immediate++) {
+		pcap_t *p = open_handle(10, immediate);
+
+		next_number = 0;
+		nested_result = 0;
+		send_frames(0, NESTED_FRAMES);
+		while (next_number < NESTED_FRAMES) {
+			int ret = pcap_dispatch(p, -1, dispatch_inside, (u_char *)p);
+
+			require(ret >= 0, "pcap_dispatch: %d %s", ret, pcap_geterr(p));
+		}
+		require(nested_result == nested_count, "immediate %d: %d inside, not %d", immediate, nested_result, nested_count);
+		check_stats(p, NESTED_FRAMES);
+		pcap_close(p);
+	}
+}
+
 /* threads: each call from a thread of its own (Go). */
 
 enum step { CREATE, OPTIONS, ACTIVATE, FILTER, READ, STATS, CLOSE, STEPS };
@@ -749,7 +806,8 @@ static const struct {
 	void (*run)(unsigned number);
 } tests[] = {
 	{ "cycles", test_cycles }, { "many", test_many }, { "fork", test_fork }, { "child-reads", test_child_reads }, { "cancel", test_cancel },
-	{ "breakloop", test_breakloop }, { "longjmp", test_longjmp }, { "nested", test_nested }, { "threads", test_threads }, { "close", test_close },
+	{ "breakloop", test_breakloop }, { "longjmp", test_longjmp }, { "nested", test_nested },
+	{ "nested-dispatch", test_nested_dispatch }, { "threads", test_threads }, { "close", test_close },
 	{ "close-inside", test_close_inside },
 	{ "refilter", test_refilter }, { "busy", test_busy },
 	{ "drop", test_drop }, { "seccomp", test_seccomp }, { "read", test_read },

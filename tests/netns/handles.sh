@@ -55,11 +55,16 @@ done
 # libpcap shows a packet twice here.
 passes "longjmp out of a callback" on_netring "$handles" longjmp
 passes "a read inside a callback" on_netring "$handles" nested
+passes "a dispatch inside a callback, over several blocks" on_netring env NETRING_RING_SIZE=8M NETRING_BLOCK_SIZE=64K "$handles" nested-dispatch 700
+for mode in native generic; do
+	xdp=(env NETRING_BACKEND=xdp NETRING_STRICT=1 "NETRING_XDP_MODE=$mode" NETRING_XDP_FRAMES=4096 NETRING_LOG=error)
+	passes "a dispatch inside a callback, over several batches of AF_XDP, $mode" on_netring "${xdp[@]}" "$handles" nested-dispatch 700
+done
 passes "the handle closed inside a callback" on_netring "$handles" close-inside
 
 # The same with several rings; lb puts neighbours into different ones.
 several=(env NETRING_RING_SIZE=8M NETRING_FANOUT=lb)
-for test in "fork 0" child-reads cancel breakloop longjmp nested threads close close-inside refilter busy drop seccomp; do
+for test in "fork 0" child-reads cancel breakloop longjmp nested "nested-dispatch 50" threads close close-inside refilter busy drop seccomp; do
 	# shellcheck disable=SC2086 # a name and a number
 	passes "$test, with two rings" on_netring "${several[@]}" NETRING_RINGS=2 "$handles" $test
 done
