@@ -92,6 +92,8 @@ compare_calls() {
 	for phase in "mark stats read" "stats close pcap_stats" "close end pcap_close"; do
 		read -r from to what <<<"$phase"
 		extra=$(comm -13 <(phase "$top/stock" "$from" "$to") <(phase "$top/netring" "$from" "$to"))
+		# Whether the number of the page of counters is still the page's takes an mmap to tell: malloc makes that call wherever it likes.
+		[ "$what" != pcap_close ] || extra=$(grep -vx mmap <<<"$extra")
 		[ -z "$extra" ] && [ -n "$(phase "$top/netring" "$from" "$to")" ]
 		ok $? "$1: $what makes no system call that libpcap does not make" "$extra"
 	done
