@@ -29,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/sandbox.h"
 #include "file-writer.h"
 #include "test-random.h"
 
@@ -749,7 +750,7 @@ END_TEST
 
 #define LOAD_CALL BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
 #define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define KILL BPF_STMT(BPF_RET | BPF_K, SANDBOX_OTHERS)
 
 /* What writing through stdio takes (and ending a thread and a process), and at choice openat and clone. */
 static void make_sandbox(bool may_open, bool may_fork)

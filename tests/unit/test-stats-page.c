@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/sandbox.h"
 #include "stats-page.h"
 #include "stats-pages.h"
 #include "test-random.h"
@@ -402,18 +403,6 @@ START_TEST(test_number_reused)
 }
 END_TEST
 
-/* A sanitizer makes calls of its own. */
-#if defined(__SANITIZE_ADDRESS__)
-#define OTHERS SECCOMP_RET_ALLOW
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OTHERS SECCOMP_RET_ALLOW
-#endif
-#endif
-#ifndef OTHERS
-#define OTHERS SECCOMP_RET_KILL_PROCESS
-#endif
-
 /* The calls that libpcap makes in pcap_activate, and those of the test; the process ends at any other. */
 static void forbid(void)
 {
@@ -427,7 +416,7 @@ static void forbid(void)
 
 	for (unsigned i = 0; i < COUNT; i++)
 		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i], (uint8_t)(COUNT - i), 0);
-	code[COUNT + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, OTHERS);
+	code[COUNT + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SANDBOX_OTHERS);
 	code[COUNT + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
 		_exit(3);
