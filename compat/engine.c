@@ -174,6 +174,7 @@ static void ring_config(pcap_t *p, const struct config *config, struct netring_c
 	ring->ignore_outgoing = config->value[CONFIG_IGNORE_OUTGOING];
 	ring->fill_rxhash = config->value[CONFIG_FILL_RXHASH];
 	ring->strict = config->value[CONFIG_STRICT];
+	ring->show_stats = config->value[CONFIG_STATS];
 	ring->reserve = ring->interface ? 0 : COOKED_RESERVE;
 	ring->timestamp = timestamp(p, config);
 	ring->lock_memory = config->value[CONFIG_LOCK_MEMORY];

@@ -366,7 +366,8 @@ static int open_backend(struct netring **capture, const struct netring_config *c
 		capture_close(made);
 		return ret;
 	}
-	capture_stats_open(made, log);
+	if (config->show_stats)
+		capture_stats_open(made, log);
 	*capture = made;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every NETRING_* variable, in one table: name, type, range, default, one line of help (config.c).
+ * Every NETRING_* variable, in one table: name, type, range, default, one line of help (config-table.c).
  *
  * Who wins: environment > a peer's variable (config-alias.h) > the configuration file's sections for the program > for the interface > profile > what the
  * program asked for through pcap_set_* > the file's [default] > default. What the program asked for is not kept here: whoever knows it looks with
@@ -63,6 +63,7 @@ enum config_id {
 	CONFIG_TIMESTAMP,
 	CONFIG_DUMP,
 	CONFIG_DUMP_BUFFER,
+	CONFIG_STATS,
 	CONFIG_STRICT,
 	CONFIG_LOG,
 	CONFIG_LOG_FILE,

@@ -36,6 +36,7 @@ void netring_config_init(struct netring_config *config, enum netring_profile pro
 	config->frame_size = shape->frame_size;
 	config->busy_poll_us = shape->busy_poll_us;
 	config->limit_memory = true;
+	config->show_stats = true;
 	config->rings = 1;
 	config->fanout.group = NETRING_FANOUT_AUTO;
 	config->numa_node = NETRING_NUMA_AUTO;

@@ -141,6 +141,7 @@ struct netring_config {
 	bool fill_rxhash;		/* not in immediate mode: its headers have no place for it */
 	bool lock_memory;		/* mlock the handle; the ring itself is kernel memory and never swapped */
 	bool strict;			/* a ring smaller than asked for is an error */
+	bool show_stats;		/* to netring stats, by a page of counters that others may read; set by netring_config_init */
 	bool limit_memory;		/* cut the ring to 1/8 of the memory that the process may still use */
 	uint64_t minimum_bytes;		/* but not to less than this */
 	uint8_t reserve;		/* bytes kept free in front of each packet; at least 4 (one VLAN tag) are always */

@@ -20,8 +20,8 @@ with() {
 
 expect "default" 0 '^NETRING_BLOCK_COUNT +64 +default +number of ring blocks$' "$netring" env
 expect "unset, in words" 0 '^NETRING_SNAPLEN +as the program asks +default ' "$netring" env
-[ "$("$netring" env | grep -c '^NETRING_')" -eq 32 ]
-ok $? "all 32 variables"
+[ "$("$netring" env | grep -c '^NETRING_')" -eq 33 ]
+ok $? "all 33 variables"
 expect "environment" 0 '^NETRING_BLOCK_COUNT +8 +environment ' with NETRING_BLOCK_COUNT=8
 expect "environment, a size" 0 '^NETRING_BLOCK_SIZE +1M +environment ' with NETRING_BLOCK_SIZE=1048576
 expect "profile" 0 '^NETRING_BLOCK_COUNT +16 +profile low_memory ' with NETRING_PROFILE=low_memory
@@ -82,7 +82,7 @@ print(eval(sys.argv[1]))' "$2"
 	expect "json: error" 0 '^True$' json NETRING_LOG=loud '"value" not in v["NETRING_LOG"] and v["NETRING_LOG"]["error"].startswith("NETRING_LOG=loud: must be")'
 	expect "json: an alias" 0 '^hash:7 alias SNF_APP_ID$' json SNF_APP_ID=7 '" ".join(v["NETRING_FANOUT"][k] for k in ("value", "from"))'
 	expect "json: all aliases" 0 '^21 NETRING_RINGS$' json NETRING_LOG=info 'str(len(report["aliases"])) + " " + [a["variable"] for a in report["aliases"] if a["name"] == "SNF_NUM_RINGS"][0]'
-	expect "json: no error" 0 '^None 32$' json NETRING_LOG=info 'str(report["error"]) + " " + str(len(v))'
+	expect "json: no error" 0 '^None 33$' json NETRING_LOG=info 'str(report["error"]) + " " + str(len(v))'
 else
 	skip "json" "python3 is not installed"
 fi

@@ -119,6 +119,27 @@ long=$(sent -c 500 -r 20000 -s 600)
 shows "what a filter takes out here" "$pid" "t['delivered'] == $short and t['rejected'] == $long and t['passed_filter'] == $((short + long)) and sum(t['lost'].values()) == 0"
 nr_stop "$pid"
 
+# A program whose sandbox allows no getsockopt turns the page of counters off.
+state_is() { [ "$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat")" = "$2" ]; }
+# traced YES|NO: a reader that has lost packets, and sleeps again; what it asked of its socket is in $NR_TMP/trace.
+traced() {
+	start pid "${SMALL[@]}" "NETRING_STATS=$1" strace -D -o "$NR_TMP/trace" -e trace=getsockopt "$COUNT" -i nr1 -t 10 -q
+	kill -STOP "$pid"
+	nr_wait 5 state_is "$pid" T || nr_wait 1 state_is "$pid" t
+	sent -c 40000 >/dev/null
+	kill -CONT "$pid"
+	nr_wait 10 state_is "$pid" S
+}
+traced yes
+nr_wait 10 grep -q PACKET_STATISTICS "$NR_TMP/trace"
+ok $? "after a loss the kernel is asked how much it was"
+nr_stop "$pid"
+traced no
+! grep -q PACKET_STATISTICS "$NR_TMP/trace"
+ok $? "NETRING_STATS=no: it is not asked" "$(cat "$NR_TMP/trace")"
+expect "NETRING_STATS=no: and the capture is not shown" 1 'no capture' "$NETRING" stats "$pid"
+nr_stop "$pid"
+
 # AF_XDP
 
 XDP=(NETRING_BACKEND=xdp NETRING_STRICT=1 NETRING_XDP_FRAMES=1024 NETRING_LOG=error)

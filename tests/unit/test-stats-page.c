@@ -697,7 +697,8 @@ START_TEST(test_figures_belong_together)
 	pthread_t thread;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, keep_writing, &writing), 0);
-	for (unsigned i = 0; i < 300; i++) {
+	/* However the two take turns; alarm ends what does not come to its end. */
+	while (whole < 20) {
 		struct found found = find(getpid());
 
 		ck_assert_uint_eq(found.captures, 1);
@@ -708,7 +709,6 @@ START_TEST(test_figures_belong_together)
 	}
 	atomic_store(&writing.stop, true);
 	pthread_join(thread, NULL);
-	ck_assert_uint_gt(whole, 10);
 	stats_page_close(&writing.writer);
 }
 END_TEST
