@@ -24,10 +24,15 @@ clean_up() {
 	[ -n "$work" ] && rm -rf "$work"
 }
 
-# variant NAME SETTINGS TEXT...: in the background; the result is $work/NAME.
+# variant NAME SETTINGS [TEXT...]: in the background, the cases whose id contains one of the texts, or one of live-cases.txt; the result is $work/NAME.
 variant() {
 	name=$1 settings=$2
 	shift 2
+	if [ $# -eq 0 ]; then
+		while IFS= read -r text; do
+			set -- "$@" "$text"
+		done <"$here/live-cases.txt"
+	fi
 	# shellcheck disable=SC2086 # several settings
 	env LD_LIBRARY_PATH="$shim" LD_PRELOAD="$shim/libpcap.so.0.8" $settings "$probe" "$@" >"$work/$name" &
 	pids="$pids $!"
