@@ -34,17 +34,13 @@
 #include "file-writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "compiler.h"
+#include "file-ways.h"
 #include "pages.h"
 #include "sandbox.h"
 #include "write-pool.h"
@@ -67,30 +63,9 @@
 /* A flush ends anywhere in a block: around the cache it takes seven system calls where one would do. */
 #define LARGE_FLUSH ((size_t)1 << 20)
 
-/* What a page cache takes at the least, in bytes per microsecond; and for how many writes in a row a disk may take less. */
-#define SLOW_DISK 400
-#define SLOW_WRITES 8
-
 static size_t behind_block(off_t position)
 {
 	return (size_t)position & (BLOCK - 1);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static int set_direct(const struct file_writer *writer, bool on)
-{
-	int flags = fcntl(writer->fd, F_GETFL);
-
-	if (flags < 0 || fcntl(writer->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
-		return -errno;
-	return 0;
 }
 
 /* What the log says once for each file. */
@@ -116,86 +91,6 @@ static bool is_sandboxed(struct file_writer *writer)
 	return true;
 }
 
-/* The file systems where O_DIRECT was measured to be faster than the page cache. On the others it may be emulated, refused, or slow. */
-static bool direct_pays(int fd)
-{
-	struct statfs system;
-
-	if (fstatfs(fd, &system) < 0)
-		return false;
-	return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC;
-}
-
-static void refuse_direct(struct file_writer *writer)
-{
-	writer->direct = false;
-	log_write(writer->options.log, writer->options.way == FILE_WRITER_DIRECT ? LOG_WARN : LOG_INFO,
-		  "%s: O_DIRECT is refused; writing through the page cache", writer->options.name);
-}
-
-/* fd's file once more. By /proc, because the name may be another file's by now, or out of reach. */
-static int open_direct(int fd)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return own_descriptor_lift(open(path, O_WRONLY | O_DIRECT | O_CLOEXEC));
-}
-
-/* Only if not sandboxed. */
-static int choose_way(struct file_writer *writer, struct netring_error *error)
-{
-	const struct file_writer_options *options = &writer->options;
-	int flags = fcntl(writer->fd, F_GETFL);
-
-	writer->knows_way = true;
-	writer->appends = flags & O_APPEND;
-	writer->direct = options->way == FILE_WRITER_DIRECT;
-	if (writer->direct && set_direct(writer, true) < 0) {
-		if (options->strict)
-			return error_set(error, EOPNOTSUPP, "%s: the file system refuses O_DIRECT", options->name);
-		refuse_direct(writer);
-	}
-	if (options->way == FILE_WRITER_DIRECT)
-		set_direct(writer, false);
-	return 0;
-}
-
-/* The descriptor is not where it was left. If it is another file's by now (dup2), the one with O_DIRECT is not. */
-static void look_at_direct_file(struct file_writer *writer)
-{
-	const struct own_descriptor *direct = &writer->direct_file;
-	struct stat status;
-
-	if (direct->fd < 0 || fstat(writer->fd, &status) < 0 || (status.st_dev == direct->device && status.st_ino == direct->inode))
-		return;
-	own_descriptor_close(&writer->direct_file);
-	writer->direct = false;
-	log_write(writer->options.log, LOG_INFO, "%s: the descriptor is another file's; writing through the page cache", writer->options.name);
-}
-
-/*
- * Somebody else may have moved the descriptor, written, or cut the file. Not so while it is we who have left the offset behind. What is appended goes to
- * the file's end, wherever the offset is.
- */
-static void learn_position(struct file_writer *writer)
-{
-	struct stat status;
-	off_t position;
-
-	if (!writer->regular || writer->behind)
-		return;
-	if (writer->appends)
-		position = fstat(writer->fd, &status) < 0 ? -1 : status.st_size;
-	else
-		position = lseek(writer->fd, 0, SEEK_CUR);
-	if (position != writer->position)
-		look_at_direct_file(writer);
-	if (position >= 0)
-		writer->position = position;
-	writer->seen = false;
-}
-
 /* What a sandbox forbids to find out is found out later, if that is another thread's. */
 static int look_at_file(struct file_writer *writer, struct netring_error *error)
 {
@@ -205,7 +100,7 @@ static int look_at_file(struct file_writer *writer, struct netring_error *error)
 		return 0;
 	sandbox_watch();
 	if (!sandbox_is_suspected())
-		return choose_way(writer, error);
+		return file_ways_choose(writer, error);
 	if (options->strict && options->way == FILE_WRITER_DIRECT)
 		return error_set(error, EOPNOTSUPP, "%s: a seccomp filter may forbid O_DIRECT", options->name);
 	return 0;
@@ -233,7 +128,7 @@ int file_writer_open(struct file_writer *writer, int fd, const struct file_write
 		ret = error_errno(error, errno, "%s: cannot allocate %zu bytes", options->name, writer->chunk_size);
 		goto fail;
 	}
-	learn_position(writer);
+	file_ways_learn_position(writer);
 	return 0;
 fail:
 	if (writer->regular)
@@ -265,11 +160,8 @@ static void grow(struct file_writer *writer)
 	writer->chunk_size = writer->options.buffer_size / 2;
 	writer->large = true;
 	if (!writer->knows_way)
-		choose_way(writer, &error);
-	if (writer->options.way == FILE_WRITER_AUTO)
-		writer->direct = !writer->appends && direct_pays(writer->fd);
-	if (writer->direct && !writer->appends)
-		writer->direct_file = own_descriptor(open_direct(writer->fd));
+		file_ways_choose(writer, &error);
+	file_ways_look_around(writer);
 }
 
 /* A ring for one write. NULL: there is none. */
@@ -297,151 +189,6 @@ static int fail(struct file_writer *writer, int err, const struct file_writer_lo
 	writer->loss = *piece;
 	writer->loss.written = (size_t)(writer->position - piece->position);
 	return err;
-}
-
-/* A direct write of size bytes has taken so long. */
-static void note_speed(struct file_writer *writer, size_t size, uint64_t us)
-{
-	if (writer->options.way != FILE_WRITER_AUTO || size / (us + 1) >= SLOW_DISK) {
-		writer->slow = 0;
-		return;
-	}
-	if (++writer->slow < SLOW_WRITES)
-		return;
-	writer->direct = false;
-	log_write(writer->options.log, LOG_INFO, "%s: the disk is slower than the page cache, which is used from here on", writer->options.name);
-}
-
-/* What the file system answers, and not what the disk does, says that O_DIRECT is not for this file. */
-static bool is_refusal(int err)
-{
-	return err == -EINVAL || err == -EOPNOTSUPP;
-}
-
-/* Writes at fd's offset until all is there, and says how many bytes are. What is not a regular file may be slow for ever, and a signal ends that. */
-static int write_all(struct file_writer *writer, const uint8_t *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(writer->fd, data, size);
-
-		if (written < 0 && errno == EINTR && writer->regular)
-			continue;
-		if (written <= 0)
-			return written < 0 ? -errno : -ENOSPC;
-		writer->position += written;
-		data += written;
-		size -= (size_t)written;
-	}
-	return 0;
-}
-
-/* fd's offset is where the next byte belongs. */
-static int catch_up(struct file_writer *writer)
-{
-	if (writer->behind && lseek(writer->fd, writer->position, SEEK_SET) < 0)
-		return -errno;
-	writer->behind = false;
-	return 0;
-}
-
-static int write_through_cache(struct file_writer *writer, const uint8_t *data, size_t size)
-{
-	int ret = catch_up(writer);
-
-	return ret < 0 ? ret : write_all(writer, data, size);
-}
-
-/*
- * A write that begins below the limit of the process and ends above it is cut at the limit by the kernel, and O_DIRECT refuses the odd size; the rest is
- * for write(2), which sends the signal that belongs to it.
- */
-static bool is_within_limit(const struct file_writer *writer, size_t size)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-		return true;
-	return (uint64_t)writer->position + size <= limit.rlim_cur;
-}
-
-/* Bytes that are to go to position by direct_file: fd's offset is moved behind them. False if that has shown that position is wrong; it is right then. */
-static bool pass_over(struct file_writer *writer, size_t size)
-{
-	off_t behind;
-
-	if (writer->behind)
-		return lseek(writer->fd, writer->position + (off_t)size, SEEK_SET) >= 0;
-	behind = lseek(writer->fd, (off_t)size, SEEK_CUR);
-	writer->behind = behind >= 0;
-	if (behind == writer->position + (off_t)size)
-		return true;
-	look_at_direct_file(writer);
-	if (behind >= 0)
-		writer->position = behind - (off_t)size;
-	return false;
-}
-
-/* As write_all, by direct_file, and leaves fd's offset right if all is written. */
-static int write_by_direct_fd(struct file_writer *writer, const uint8_t *data, size_t size)
-{
-	off_t end = writer->position + (off_t)size;
-
-	while (writer->position < end) {
-		ssize_t written = pwrite(writer->direct_file.fd, data, (size_t)(end - writer->position), writer->position);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return written < 0 ? -errno : -ENOSPC;
-		writer->position += written;
-		data += written;
-	}
-	writer->behind = false;
-	return 0;
-}
-
-/* Off again at once, because a sandbox may forbid it the next time. */
-static int write_by_switched_fd(struct file_writer *writer, const uint8_t *data, size_t size)
-{
-	int ret = catch_up(writer);
-
-	if (ret == 0)
-		ret = set_direct(writer, true);
-	if (ret < 0)
-		return ret;
-	ret = write_all(writer, data, size);
-	set_direct(writer, false);
-	return ret;
-}
-
-/*
- * Data, size and position are whole blocks. What O_DIRECT does not do, for whatever reason, the cache does. *began_at follows if the position turns
- * out to be another one.
- */
-static int write_around_cache(struct file_writer *writer, const uint8_t *data, size_t size, off_t *began_at)
-{
-	uint64_t began_us = now_us();
-	int ret = 0;
-
-	*began_at = writer->position;
-	if (writer->direct_file.fd < 0) {
-		ret = write_by_switched_fd(writer, data, size);
-	} else if (pass_over(writer, size)) {
-		ret = write_by_direct_fd(writer, data, size);
-	} else {
-		*began_at = writer->position;
-		return write_through_cache(writer, data, size);
-	}
-	if (ret == 0) {
-		note_speed(writer, size, now_us() - began_us);
-		return 0;
-	}
-	if (ret == -EFBIG)
-		return ret; /* with its signal, which shall come once */
-	if (is_refusal(ret) && is_within_limit(writer, size))
-		refuse_direct(writer);
-	data += writer->position - *began_at;
-	return write_through_cache(writer, data, size - (size_t)(writer->position - *began_at));
 }
 
 /* The result of the write in flight, whose ring is given back. *slept follows: the disk is slower than the caller. is_free: known not to be sandboxed. */
@@ -472,15 +219,15 @@ static int land(struct file_writer *writer, bool is_free)
 	writer->behind = true;
 	if (written > 0)
 		writer->position += written;
-	else if (writer->flight_is_direct && is_refusal((int)written) && is_within_limit(writer, size))
-		refuse_direct(writer);
+	else if (writer->flight_is_direct)
+		file_ways_failed(writer, (int)written, size);
 	if (written == (ssize_t)size) {
 		if (writer->flight_is_direct && is_late)
-			note_speed(writer, size, now_us() - writer->flight_began_us);
+			file_ways_note_speed(writer, size, file_ways_now_us() - writer->flight_began_us);
 		return 0;
 	}
 	done = (size_t)(writer->position - piece.position);
-	ret = write_through_cache(writer, piece.data + done, piece.size - done);
+	ret = file_ways_write_through_cache(writer, piece.data + done, piece.size - done);
 	return ret < 0 ? fail(writer, ret, &piece) : 0;
 }
 
@@ -495,7 +242,7 @@ static bool take_off(struct file_writer *writer, const struct file_writer_loss *
 	ring = borrow_ring(writer);
 	if (!ring)
 		return false;
-	writer->flight_began_us = now_us();
+	writer->flight_began_us = file_ways_now_us();
 	if (write_ring_submit(ring, &part, 1, writer->position, WRITE_RING_AT_ONCE) < 0) {
 		write_pool_drop_ring(ring);
 		writer->ring_refused = true;
@@ -514,10 +261,10 @@ static int write_in_blocks(struct file_writer *writer, struct file_writer_loss *
 {
 	size_t whole = piece->size - head - tail;
 	off_t began_at;
-	int ret = write_around_cache(writer, piece->data + head, whole, &began_at);
+	int ret = file_ways_write_around_cache(writer, piece->data + head, whole, &began_at);
 
 	piece->position = began_at - (off_t)head;
-	return ret < 0 || tail == 0 ? ret : write_through_cache(writer, piece->data + head + whole, tail);
+	return ret < 0 || tail == 0 ? ret : file_ways_write_through_cache(writer, piece->data + head + whole, tail);
 }
 
 static unsigned parts_of(const struct file_writer *writer, const struct file_writer_loss *piece, size_t head, size_t tail, struct write_part *parts)
@@ -542,12 +289,12 @@ static size_t write_together(struct file_writer *writer, struct file_writer_loss
 	unsigned count = parts_of(writer, piece, head, tail, parts);
 	bool is_worth_it = writer->direct_file.fd >= 0 && writer->chunk_size >= FLIGHT_CHUNK;
 	struct write_ring *ring = is_worth_it ? borrow_ring(writer) : NULL;
-	uint64_t began_us = now_us();
+	uint64_t began_us = file_ways_now_us();
 	ssize_t written;
 
 	if (!ring)
 		return 0;
-	if (!pass_over(writer, piece->size)) {
+	if (!file_ways_pass_over(writer, piece->size)) {
 		write_pool_give_ring(ring);
 		piece->position = writer->position;
 		return 0;
@@ -562,7 +309,7 @@ static size_t write_together(struct file_writer *writer, struct file_writer_loss
 	writer->position += written > 0 ? written : 0;
 	writer->behind = written != (ssize_t)piece->size;
 	if (!writer->behind)
-		note_speed(writer, piece->size, now_us() - began_us);
+		file_ways_note_speed(writer, piece->size, file_ways_now_us() - began_us);
 	return written > 0 ? (size_t)written : 0;
 }
 
@@ -573,9 +320,9 @@ static int write_at_once(struct file_writer *writer, struct file_writer_loss *pi
 	int ret = 0;
 
 	if (done > head || behind_block(piece->position + (off_t)head) != 0)
-		return write_through_cache(writer, piece->data + done, piece->size - done);
+		return file_ways_write_through_cache(writer, piece->data + done, piece->size - done);
 	if (done < head)
-		ret = write_through_cache(writer, piece->data + done, head - done);
+		ret = file_ways_write_through_cache(writer, piece->data + done, head - done);
 	return ret < 0 ? ret : write_in_blocks(writer, piece, head, tail);
 }
 
@@ -589,10 +336,12 @@ static int write_large(struct file_writer *writer, struct file_writer_loss *piec
 	if (when == FILE_WRITER_SOON && writer->chunk_size < FLIGHT_CHUNK)
 		when = FILE_WRITER_NOW;
 	if (!direct)
-		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false) ? 0 : write_through_cache(writer, piece->data, piece->size);
+		return when == FILE_WRITER_SOON && take_off(writer, piece, 0, false)
+			       ? 0
+			       : file_ways_write_through_cache(writer, piece->data, piece->size);
 	if (when == FILE_WRITER_NOW || tail != 0)
 		return write_at_once(writer, piece, head, tail);
-	ret = head ? write_through_cache(writer, piece->data, head) : 0;
+	ret = head ? file_ways_write_through_cache(writer, piece->data, head) : 0;
 	if (ret < 0 || take_off(writer, piece, head, true))
 		return ret;
 	return write_in_blocks(writer, piece, head, tail);
@@ -625,9 +374,9 @@ int file_writer_put(struct file_writer *writer, const uint8_t *data, size_t size
 	if (ret < 0)
 		return ret;
 	if (large && (when == FILE_WRITER_SOON || writer->direct_file.fd < 0))
-		learn_position(writer);
+		file_ways_learn_position(writer);
 	piece.position = writer->position;
-	ret = large ? write_large(writer, &piece, when) : write_through_cache(writer, data, size);
+	ret = large ? write_large(writer, &piece, when) : file_ways_write_through_cache(writer, data, size);
 	if (ret < 0)
 		return fail(writer, ret, &piece);
 	writer->taken += size;
@@ -640,7 +389,7 @@ int file_writer_settle(struct file_writer *writer)
 {
 	int ret = land(writer, false);
 
-	if (catch_up(writer) < 0 && ret == 0)
+	if (file_ways_catch_up(writer) < 0 && ret == 0)
 		ret = -errno;
 	writer->seen = true;
 	return ret;
@@ -673,7 +422,7 @@ bool file_writer_is_sure(const struct file_writer *writer)
 
 void file_writer_moved(struct file_writer *writer)
 {
-	learn_position(writer);
+	file_ways_learn_position(writer);
 }
 
 void file_writer_trim(struct file_writer *writer, off_t end)
@@ -686,7 +435,7 @@ void file_writer_trim(struct file_writer *writer, off_t end)
 		return;
 	writer->position = end;
 	writer->behind = true;
-	catch_up(writer);
+	file_ways_catch_up(writer);
 }
 
 void file_writer_forked(struct file_writer *writer)
@@ -718,7 +467,7 @@ int file_writer_close(struct file_writer *writer)
 {
 	int ret = land(writer, false);
 
-	catch_up(writer);
+	file_ways_catch_up(writer);
 	if (close(writer->fd) < 0 && ret == 0)
 		ret = writer->failure = -errno;
 	file_writer_abandon(writer);
