@@ -7,23 +7,19 @@
  * while a filter has to be run here, packets come in bursts instead (read_burst). Descriptors of an AF_XDP ring are walked in place in the same way
  * (read_xdp).
  *
- * Most packets need nothing but that header. dress() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
+ * Most packets need nothing but that header. dress_packet() is for the others: a VLAN tag to put back, a cooked header to build, a direction to look at.
  *
  * Before each callback the place to go on from is stored (resume, used). So a callback that leaves by longjmp, whose thread is cancelled, or that
  * reads from the handle itself, loses nothing and sees nothing twice. (Both at once, a longjmp out of a read in a callback into that callback, is
  * the exception: what the outer read has ahead of it may come again.)
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/ethernet.h>
-#include <pcap/sll.h>
 #include <string.h>
 
-#include "bpf-run.h"
+#include "dress.h"
 #include "dump.h"
 #include "handle.h"
 
-#define VLAN_TAG_LEN 4
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
 /* Packets of an AF_XDP ring after which frames go back to the kernel: as many as it brings in one go. */
@@ -33,100 +29,6 @@ struct reader {
 	pcap_handler callback;
 	u_char *user;
 };
-
-/* What the callback is shown. */
-struct dressed_packet {
-	uint8_t *data;
-	uint32_t captured_len, wire_len;
-};
-
-/* The type field that the tag goes in front of; -1 where libpcap does not put tags back. */
-static int vlan_offset(int linktype)
-{
-	switch (linktype) {
-	case DLT_EN10MB:
-	case DLT_DOCSIS: /* Ethernet under another name */
-		return 2 * ETHER_ADDR_LEN;
-	case DLT_LINUX_SLL:
-		return SLL_HDR_LEN - 2;
-	default:
-		return -1;
-	}
-}
-
-static void put_tag_back(const pcap_t *p, const struct netring_packet *packet, struct dressed_packet *dressed)
-{
-	uint16_t tpid = packet->flags & NETRING_VLAN_TPID || packet->vlan_tpid ? packet->vlan_tpid : ETHERTYPE_VLAN;
-	uint16_t tag[2] = { htons(tpid), htons(packet->vlan_tci) };
-	int offset = vlan_offset(p->linktype);
-
-	if (offset < 0 || packet->captured_len < (uint32_t)offset)
-		return;
-	dressed->data -= VLAN_TAG_LEN;
-	memmove(dressed->data, dressed->data + VLAN_TAG_LEN, (size_t)offset);
-	memcpy(dressed->data + offset, tag, sizeof(tag));
-	dressed->captured_len += VLAN_TAG_LEN;
-	dressed->wire_len += VLAN_TAG_LEN;
-}
-
-static void build_sll(const struct sockaddr_ll *link, struct dressed_packet *dressed)
-{
-	struct sll_header *header = (struct sll_header *)(dressed->data - SLL_HDR_LEN);
-	struct sll_header made = {
-		.sll_pkttype = htons(link->sll_pkttype),
-		.sll_hatype = htons(link->sll_hatype),
-		.sll_halen = htons(link->sll_halen),
-		.sll_protocol = link->sll_protocol,
-	};
-
-	memcpy(made.sll_addr, link->sll_addr, SLL_ADDRLEN);
-	memcpy(header, &made, SLL_HDR_LEN);
-	dressed->data -= SLL_HDR_LEN;
-	dressed->captured_len += SLL_HDR_LEN;
-	dressed->wire_len += SLL_HDR_LEN;
-}
-
-static void build_sll2(const struct sockaddr_ll *link, struct dressed_packet *dressed)
-{
-	struct sll2_header made = {
-		.sll2_protocol = link->sll_protocol,
-		.sll2_if_index = htonl((uint32_t)link->sll_ifindex),
-		.sll2_hatype = htons(link->sll_hatype),
-		.sll2_pkttype = link->sll_pkttype,
-		.sll2_halen = link->sll_halen,
-	};
-
-	memcpy(made.sll2_addr, link->sll_addr, SLL_ADDRLEN);
-	memcpy(dressed->data - SLL2_HDR_LEN, &made, SLL2_HDR_LEN);
-	dressed->data -= SLL2_HDR_LEN;
-	dressed->captured_len += SLL2_HDR_LEN;
-	dressed->wire_len += SLL2_HDR_LEN;
-}
-
-static bool direction_is_wanted(const pcap_t *p, const struct sockaddr_ll *link)
-{
-	if (link->sll_pkttype != PACKET_OUTGOING)
-		return p->direction != PCAP_D_OUT;
-	/* What leaves through the loopback interface comes in again at once: one copy is enough. */
-	return p->direction != PCAP_D_IN && link->sll_ifindex != p->loopback_ifindex;
-}
-
-/* Makes of a packet what the program is to see. False: it is not to see it. */
-static bool dress(const pcap_t *p, const struct netring_packet *packet, struct dressed_packet *dressed)
-{
-	if (p->dressed && !direction_is_wanted(p, packet->link))
-		return false;
-	if (p->linktype == DLT_LINUX_SLL)
-		build_sll(packet->link, dressed);
-	else if (p->linktype == DLT_LINUX_SLL2)
-		build_sll2(packet->link, dressed);
-	/* Its length is the packet's without the cooked header, as for the kernel. */
-	if (p->cooked_filter && !bpf_run_on(p->cooked_filter, packet, dressed->data, dressed->captured_len, packet->wire_len))
-		return false;
-	if (packet->flags & NETRING_VLAN)
-		put_tag_back(p, packet, dressed);
-	return true;
-}
 
 static inline void show(pcap_t *p, const struct reader *reader, uint32_t sec, uint32_t fraction, uint32_t captured_len, uint32_t wire_len,
 			uint8_t *data)
@@ -146,7 +48,7 @@ static int hand_over(pcap_t *p, const struct reader *reader, const struct netrin
 {
 	struct dressed_packet dressed = { packet->data, packet->captured_len, packet->wire_len };
 
-	if (!dress(p, packet, &dressed))
+	if (!dress_packet(p, packet, &dressed))
 		return 0;
 	show(p, reader, packet->time_sec, p->nanoseconds ? packet->time_nsec : packet->time_nsec / 1000, dressed.captured_len, dressed.wire_len,
 	     dressed.data);
