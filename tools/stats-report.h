@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Everything that `netring stats` knows, and the ways to print it on standard output. */
+/* Everything that `netring stats` knows, and `netring top` at one moment; and the ways to print it on standard output. */
 #ifndef NETRING_STATS_REPORT_H
 #define NETRING_STATS_REPORT_H
 
@@ -12,9 +12,15 @@ struct stats_report {
 	struct stats_views views;
 	struct namespace_losses *namespace;	/* those of the captures that we may look into */
 	size_t namespaces;
+	struct stats_refusal *blind;		/* captures whose interfaces' counters cannot be read: one for each such namespace */
+	size_t blinds;
 	struct softnet_losses *softnet;
 	unsigned cpus;
 };
+
+/* What there is now; word: the captures of that process id or program only, or NULL. -errno with a sentence. Free in either case. */
+int stats_report_read(struct stats_report *report, const char *word, struct netring_error *error);
+void stats_report_free(struct stats_report *report);
 
 /* The interface of a ring; NULL: it is "any", or gone, or its namespace cannot be entered. */
 const struct interface_losses *stats_report_interface(const struct stats_report *report, const struct stats_view *view, const struct stats_ring *ring);
