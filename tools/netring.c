@@ -20,6 +20,7 @@ static const struct {
 	{ "run", run_main },
 	{ "env", env_main },
 	{ "stats", stats_main },
+	{ "top", top_main },
 	{ "version", version_main },
 };
 
@@ -32,6 +33,7 @@ static const struct command_text text = {
 	"  run      start a program so that its captures go through netring\n"
 	"  env      list every NETRING_* variable, its value, and where that came from\n"
 	"  stats    show the captures that run, and where they lose packets\n"
+	"  top      the same live, with rates, and who loses in words\n"
 	"  version  versions of netring and of the libpcap inside it\n"
 	"\n"
 	"netring COMMAND --help tells more; so do netring(1) and netring(7).\n",
