@@ -14,7 +14,8 @@ PACKAGES_DEMO=(ethtool iproute2 tcpdump)
 
 # To test it, besides the programs in tests/clients/packages.txt.
 # shellcheck disable=SC2034
-PACKAGES_TEST=(check clang clang-format cppcheck libclang-rt-dev mandoc npm python3 python3-jsonschema shellcheck strace valgrind xfsprogs)
+PACKAGES_TEST=(check clang clang-format cppcheck libclang-rt-dev mandoc npm python3 python3-jsonschema shellcheck strace tmux valgrind
+	xfsprogs)
 
 # npm may have come with a nodejs that is not Debian's; Debian's npm would not go with it.
 package_installed() {

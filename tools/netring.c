@@ -17,11 +17,7 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "run", run_main },
-	{ "env", env_main },
-	{ "stats", stats_main },
-	{ "top", top_main },
-	{ "version", version_main },
+	{ "run", run_main }, { "env", env_main }, { "stats", stats_main }, { "top", top_main }, { "version", version_main },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -212,9 +212,10 @@ static int enter(void)
 	return put(ENTER, strlen(ENTER), ms_now() + LAST_WORDS_MS);
 }
 
-/* What was typed for us is not for the shell. */
+/* What was typed for us is not for the shell; nor is it stopped by Ctrl-S for good. */
 static void leave(void)
 {
+	tcflow(STDIN_FILENO, TCOON);
 	put(LEAVE, strlen(LEAVE), ms_now() + LAST_WORDS_MS);
 	tcflush(STDIN_FILENO, TCIFLUSH);
 	tcsetattr(STDIN_FILENO, TCSANOW, &terminal.before);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A program that captures and does with its handles what programs do, for stats.sh:
+ * A program that captures and does with its handles what programs do, for stats.sh and top.sh:
  *
  *	captures HOW INTERFACE [HANDLES [FILTER]]
  *
  * It prints "ready" when it captures and goes on until SIGTERM, reading all handles in turn. HOW:
  *	plain		nothing else
+ *	slow		takes its time for each packet: 2000 in a second, or fewer
  *	engine		through netring.h, by netring_take alone, and sleeping by itself
  *	child-idle	forks; the child sleeps, the parent reads
  *	child-reads	forks; the parent sleeps, the child reads
@@ -83,13 +84,19 @@ static void count_packet(u_char *user, const struct pcap_pkthdr *header, const u
 	++*(unsigned *)user;
 }
 
-static void read_all(pcap_t *const *handles, unsigned count)
+static void count_packet_slowly(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	count_packet(user, header, data);
+	usleep(500);
+}
+
+static void read_all(pcap_t *const *handles, unsigned count, pcap_handler take)
 {
 	unsigned packets = 0;
 
 	while (!stop) {
 		for (unsigned i = 0; i < count; i++)
-			pcap_dispatch(handles[i], -1, count_packet, (u_char *)&packets);
+			pcap_dispatch(handles[i], -1, take, (u_char *)&packets);
 		usleep(1000);
 	}
 }
@@ -183,13 +190,13 @@ int main(int argc, char **argv)
 	else if (strcmp(how, "closefrom") == 0) {
 		closefrom(3);
 		handles[count++] = open_handle(argv[2], filter);
-	} else if (strcmp(how, "plain") != 0 && strcmp(how, "sandbox") != 0 && !fork_as(how)) {
+	} else if (strcmp(how, "plain") != 0 && strcmp(how, "slow") != 0 && strcmp(how, "sandbox") != 0 && !fork_as(how)) {
 		while (!stop)
 			pause();
 		return 0;
 	}
 	say_ready();
-	read_all(handles, count);
+	read_all(handles, count, strcmp(how, "slow") == 0 ? count_packet_slowly : count_packet);
 	for (unsigned i = count; i-- > 0;)
 		pcap_close(handles[i]);
 	return 0;
