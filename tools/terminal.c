@@ -215,6 +215,7 @@ static int enter(void)
 /* What was typed for us is not for the shell; nor is it stopped by Ctrl-S for good. */
 static void leave(void)
 {
+	tcflow(STDIN_FILENO, TCOOFF); /* without this the next has no effect */
 	tcflow(STDIN_FILENO, TCOON);
 	put(LEAVE, strlen(LEAVE), ms_now() + LAST_WORDS_MS);
 	tcflush(STDIN_FILENO, TCIFLUSH);
