@@ -333,8 +333,8 @@ static void draw_help(struct screen *screen)
 		"IN ALL  the same since the capture was opened",
 		"RING    how full the fullest ring is; | is the most it has ever been",
 		"",
-		"Words under a capture say who loses, and what to do. A loss stays there for 10 s. The NIC and the kernel lose packets whatever a "
-		"capture's filter, and are not in LOST/S.",
+		"Words under a capture say who loses, and what to do. A loss stays there for 10 s.",
+		"The NIC and the kernel lose packets whatever a capture's filter; these are not in LOST/S.",
 	};
 	unsigned row = 0;
 
