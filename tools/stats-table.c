@@ -76,7 +76,7 @@ static void print_interface(const struct stats_ring *ring, const struct interfac
 	print_loss("LOST: missed", interface->missed);
 	print_loss("LOST: fifo", interface->fifo);
 	print_loss("LOST: errors", interface->errors);
-	print_loss("LOST: dropped", interface->dropped);
+	print_loss("LOST: dropped (driver, softnet)", interface->dropped);
 }
 
 static void print_fill(const struct stats_view *view, const struct stats_ring *ring)
