@@ -247,6 +247,8 @@ static int set_up_reader(pcap_t *p, const struct config *config)
 		return handle_fail(p, "can't allocate oneshot buffer: %s", strerror(errno));
 	if (config->value[CONFIG_LOCK_MEMORY] && lock_reader(p) < 0)
 		return PCAP_ERROR;
+	if (config->value[CONFIG_STATS] && interfaces_count_drops(p) < 0)
+		return PCAP_ERROR;
 	if (!nonblock)
 		return open_wake_fd(p);
 	p->nonblock = true;
@@ -317,6 +319,7 @@ void engine_close(pcap_t *p)
 	netring_close(p->capture);
 	p->capture = NULL;
 	close_wake_fd(p);
+	interfaces_leave_drops(p);
 	pages_free(p->next_data, (size_t)p->snaplen);
 	p->next_data = NULL;
 	free(p->cooked_filter);
@@ -380,15 +383,12 @@ static int engine_setnonblock(pcap_t *p, int nonblock, char *errbuf)
 	return ret;
 }
 
-/* The idle handle counts what the interface dropped; it has no packets of its own. */
 static int engine_stats(pcap_t *p, struct pcap_stat *stats)
 {
 	struct netring_stats ring;
 	struct netring_error error = { "" };
-	int ret = inner_pcap_stats(p->inner, stats);
+	int ret = interfaces_stats(p, stats);
 
-	if (ret == 0)
-		ret = interfaces_add_stats(p, stats);
 	if (ret < 0)
 		return ret;
 	ret = netring_stats(p->capture, &ring, &error);

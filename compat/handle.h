@@ -19,6 +19,7 @@
 #include "capture.h"
 #include "config.h"
 #include "inner.h"
+#include "interface-drops.h"
 #include "interface-list.h"
 
 /* What the program asked for, kept because the inner handle may have to be made anew. Only values that libpcap accepted. */
@@ -71,6 +72,8 @@ struct pcap {
 	char *device;			/* as given to pcap_create; NULL for savefiles and dead handles */
 	struct interface_list *list;	/* device is a list of interfaces, and inner is on the first; NULL: it is one */
 	struct inner **others;		/* on the others of the list, from 1 on; NULL while not active */
+	struct interface_drops *drops;	/* of the interface, or of each of the list; NULL: libpcap counts them */
+	unsigned drops_count;
 	struct request request;
 	bool spent;			/* activate failed: inner cannot be used for another try */
 

@@ -167,16 +167,54 @@ int interfaces_list_datalinks(pcap_t *p, int **links)
 	return count;
 }
 
-int interfaces_add_stats(pcap_t *p, struct pcap_stat *stats)
+int interfaces_count_drops(pcap_t *p)
 {
-	for (unsigned i = 1; p->others && i < p->list->count; i++) {
-		struct pcap_stat other;
-		int ret = inner_pcap_stats(p->others[i], &other);
+	unsigned count = p->list ? p->list->count : 1;
 
+	if (strcmp(p->device, "any") == 0)
+		return 0;
+	p->drops = calloc(count, sizeof(*p->drops));
+	if (!p->drops)
+		return handle_fail(p, "malloc: %s", strerror(errno));
+	for (unsigned i = 0; i < count; i++)
+		interface_drops_open(&p->drops[i], p->list ? p->list->name[i] : p->device);
+	p->drops_count = count;
+	return 0;
+}
+
+void interfaces_leave_drops(pcap_t *p)
+{
+	for (unsigned i = 0; p->drops && i < p->drops_count; i++)
+		interface_drops_close(&p->drops[i]);
+	free(p->drops);
+	p->drops = NULL;
+}
+
+/* The idle handles', which have no packets of their own. */
+static int libpcap_stats(pcap_t *p, struct pcap_stat *stats)
+{
+	int ret = inner_pcap_stats(p->inner, stats);
+
+	for (unsigned i = 1; ret == 0 && p->others && i < p->list->count; i++) {
+		struct pcap_stat other;
+
+		ret = inner_pcap_stats(p->others[i], &other);
 		if (ret < 0)
 			return name_interface(p, p->list->name[i], ret, inner_pcap_geterr(p->others[i]));
 		stats->ps_ifdrop += other.ps_ifdrop;
 	}
+	return ret;
+}
+
+int interfaces_stats(pcap_t *p, struct pcap_stat *stats)
+{
+	uint64_t drops = 0;
+
+	if (!p->drops)
+		return libpcap_stats(p, stats);
+	for (unsigned i = 0; i < p->drops_count; i++)
+		drops += interface_drops_now(&p->drops[i]);
+	stats->ps_ifdrop = (u_int)drops;
 	return 0;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A handle on several interfaces, "eth0,eth1". The first one's idle handle is p->inner, as for any handle; each of the others has an idle handle of
- * its own, for the same things: it checks the device, holds the promiscuous membership and the time-stamp set-up, and counts what the interface
- * dropped.
+ * its own, for the same things: it checks the device, holds the promiscuous membership and the time-stamp set-up.
  */
 #ifndef NETRING_INTERFACES_H
 #define NETRING_INTERFACES_H
@@ -37,8 +36,15 @@ int interfaces_set_datalink(pcap_t *p, int link);
 /* pcap_list_datalinks: what all of them have. */
 int interfaces_list_datalinks(pcap_t *p, int **links);
 
-/* Adds what the others' interfaces dropped. */
-int interfaces_add_stats(pcap_t *p, struct pcap_stat *stats);
+/*
+ * From now on interfaces_stats counts what the adapters lost, in any mode; else it is libpcap's count: in promiscuous mode only, and without what some
+ * drivers count elsewhere. Nothing happens for "any". 0, or PCAP_ERROR if memory is short.
+ */
+int interfaces_count_drops(pcap_t *p);
+void interfaces_leave_drops(pcap_t *p);
+
+/* stats->ps_ifdrop, the sum of all interfaces; the other fields are of no meaning. 0 or PCAP_ERROR_*. */
+int interfaces_stats(pcap_t *p, struct pcap_stat *stats);
 
 /* True if one of them is the loopback interface. */
 bool interfaces_have_loopback(const pcap_t *p);

@@ -45,8 +45,7 @@ static void stalled_reader(const char *device)
 	pcap_stats(p, &before);
 	drain_all(p, &packets);
 	pcap_stats(p, &after);
-	say("recv=%u same after reading=%d", before.ps_recv,
-	    before.ps_recv == after.ps_recv && before.ps_drop == after.ps_drop);
+	say("recv=%u same after reading=%d", before.ps_recv, before.ps_recv == after.ps_recv && before.ps_drop == after.ps_drop);
 	say("delivered+drop=recv %d", packets.count + after.ps_drop == after.ps_recv);
 	say("lost=%s", after.ps_drop > 0 ? "yes" : "no");
 	pcap_close(p);
@@ -204,10 +203,34 @@ static void interface_drops(int promisc)
 	set_counter("rx_fifo_errors", "57\n");
 	set_counter("rx_dropped", "2000\n");
 	say_stats(p, "and fifo 7");
+	pcap_close(p);
+}
+
+/* As when its driver is loaded anew. */
+static void interface_drops_go_back(void)
+{
+	pcap_t *p;
+
+	fake_sysfs();
+	p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .promisc = 1 });
+	set_counter("rx_missed_errors", "103\n");
+	say_stats(p, "missed 3");
 	set_counter("rx_missed_errors", "0\n");
 	set_counter("rx_fifo_errors", "0\n");
 	say_stats(p, "counters reset");
-	pcap_close(p);
+}
+
+static void interface_drops_in_rx_dropped(void)
+{
+	pcap_t *p;
+
+	fake_sysfs();
+	mkdir("/sys/class/net/" CAP "/device", 0755);
+	if (!write_file("/sys/class/net/" CAP "/device/uevent", "DRIVER=ena\nMODALIAS=\n"))
+		give_up("no driver");
+	p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .promisc = 1 });
+	set_counter("rx_dropped", "1007\n");
+	say_stats(p, "dropped 7");
 }
 
 static void interface_drops_promisc(void)
@@ -262,6 +285,8 @@ const struct test_case statistics_cases[] = {
 	{ "3.8-55 two handles", of_two_handles },
 	{ "3.8-56 drops of the interface", interface_drops_promisc },
 	{ "3.8-56 drops of the interface without promisc", interface_drops_plain },
+	{ "3.8-56 drops of the interface, counters that go back", interface_drops_go_back },
+	{ "3.8-56 drops of the interface, in rx_dropped", interface_drops_in_rx_dropped },
 	{ "3.8-56 no drops", no_interface_drops },
 	{ NULL, NULL },
 };

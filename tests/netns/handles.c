@@ -112,6 +112,8 @@ static void set_up(void)
 
 /* Handles */
 
+static int promiscuous; /* what open_handle asks for */
+
 static pcap_t *open_handle(int timeout_ms, int immediate)
 {
 	char errbuf[PCAP_ERRBUF_SIZE];
@@ -122,6 +124,7 @@ static pcap_t *open_handle(int timeout_ms, int immediate)
 	pcap_set_snaplen(p, 2000);
 	pcap_set_timeout(p, timeout_ms);
 	pcap_set_immediate_mode(p, immediate);
+	pcap_set_promisc(p, promiscuous);
 	ret = pcap_activate(p);
 	require(ret == 0, "pcap_activate: %d %s", ret, pcap_geterr(p));
 	return p;
@@ -771,13 +774,18 @@ static void test_seccomp(unsigned forbidden)
 	pcap_close(immediate);
 }
 
-/* read IMMEDIATE: for strace. What is between the two marks is the read path. */
+/*
+ * read IMMEDIATE: for strace. What is between the two marks is the read path. In promiscuous mode, because in no other does libpcap's pcap_stats read
+ * what the adapter has lost.
+ */
 static void test_read(unsigned immediate)
 {
-	pcap_t *p = open_handle(20, (int)immediate);
 	struct pcap_stat stats;
+	pcap_t *p;
 	pid_t child;
 
+	promiscuous = 1;
+	p = open_handle(20, (int)immediate);
 	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b6");
 	child = fork();
 	if (child == 0) {

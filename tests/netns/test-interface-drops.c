@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the adapter reports as lost: files in a mount namespace of each test stand in for drivers that are not here. */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "interface-drops.h"
+
+#define NET "/sys/class/net/"
+#define NAME "nr1"
+
+static struct interface_drops drops;
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	ck_assert_msg(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void set(const char *counter, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), NET NAME "/statistics/%s", counter);
+	write_text(path, value);
+}
+
+/* An adapter with this driver; NULL: no adapter, as a veth end. */
+static void stand_in(const char *driver)
+{
+	char text[128];
+
+	ck_assert(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	ck_assert(mount("tmpfs", "/sys/class/net", "tmpfs", 0, NULL) == 0);
+	ck_assert(mkdir(NET NAME, 0755) == 0 && mkdir(NET NAME "/statistics", 0755) == 0);
+	set("rx_missed_errors", "100\n");
+	set("rx_fifo_errors", "50\n");
+	set("rx_dropped", "1000\n");
+	if (!driver)
+		return;
+	ck_assert(mkdir(NET NAME "/device", 0755) == 0);
+	snprintf(text, sizeof(text), "PCI_ID=15B3:1019\nDRIVER=%s\nPCI_SLOT_NAME=0000:01:00.0\n", driver);
+	write_text(NET NAME "/device/uevent", text);
+}
+
+static void expect_lost(unsigned long long lost)
+{
+	ck_assert_uint_eq(interface_drops_now(&drops), lost);
+}
+
+/* What both kinds of driver count. */
+static void expect_adapter_counters(void)
+{
+	expect_lost(0);
+	set("rx_missed_errors", "103\n");
+	expect_lost(3);
+	set("rx_fifo_errors", "57\n");
+	expect_lost(10);
+	expect_lost(10);
+}
+
+START_TEST(test_ordinary_driver)
+{
+	static const char *const drivers[] = { NULL, "virtio_net", "igb", "cxgb", "en", "enicx", "xena", "mlx5_core_x" };
+
+	stand_in(drivers[_i]);
+	interface_drops_open(&drops, NAME);
+	expect_adapter_counters();
+	set("rx_dropped", "2000\n");
+	expect_lost(10);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+START_TEST(test_driver_that_counts_in_rx_dropped)
+{
+	static const char *const drivers[] = { "cxgb4", "ena", "enic", "i40e", "mlx5_core", "vmxnet3" };
+
+	stand_in(drivers[_i]);
+	interface_drops_open(&drops, NAME);
+	expect_adapter_counters();
+	set("rx_dropped", "1500\n");
+	expect_lost(510);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+/* The driver was loaded anew: what was lost stays lost, and it goes on from there. */
+START_TEST(test_counter_that_goes_back)
+{
+	stand_in(NULL);
+	interface_drops_open(&drops, NAME);
+	expect_adapter_counters();
+	set("rx_missed_errors", "0\n");
+	set("rx_fifo_errors", "0\n");
+	expect_lost(10);
+	set("rx_missed_errors", "5\n");
+	expect_lost(15);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+START_TEST(test_what_is_no_counter)
+{
+	static const char *const texts[] = { "", "\n", "x\n", "12x\n", "-\n", "\001\002" };
+
+	stand_in(NULL);
+	interface_drops_open(&drops, NAME);
+	expect_adapter_counters();
+	set("rx_missed_errors", texts[_i]);
+	expect_lost(10);
+	set("rx_missed_errors", "104\n");
+	expect_lost(11);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+/* 64 bits, and a file that comes later counts from then on. */
+START_TEST(test_large_and_late)
+{
+	stand_in("ena");
+	set("rx_missed_errors", "18446744073709551000\n");
+	ck_assert(unlink(NET NAME "/statistics/rx_fifo_errors") == 0);
+	interface_drops_open(&drops, NAME);
+	expect_lost(0);
+	set("rx_missed_errors", "18446744073709551007\n");
+	set("rx_fifo_errors", "1000\n");
+	expect_lost(7);
+	set("rx_fifo_errors", "1001\n");
+	expect_lost(8);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+/* In a child process: the test's own report needs files. Exits with the number of what went wrong. */
+static void leave_for_nowhere(void)
+{
+	char directory[] = "/tmp/nr-empty-XXXXXX";
+	int counter = open(NET NAME "/statistics/rx_missed_errors", O_WRONLY | O_CLOEXEC);
+
+	if (!mkdtemp(directory) || chdir(directory) < 0 || rmdir(directory) < 0 || chroot(".") < 0)
+		_exit(1);
+	if (setgid(65534) < 0 || setuid(65534) < 0 || access(NET, F_OK) == 0)
+		_exit(2);
+	if (interface_drops_now(&drops) != 0)
+		_exit(3);
+	if (pwrite(counter, "103\n", 4, 0) != 4 || interface_drops_now(&drops) != 3)
+		_exit(4);
+	interface_drops_close(&drops);
+	_exit(0);
+}
+
+START_TEST(test_chroot_without_privilege)
+{
+	pid_t child;
+	int status;
+
+	stand_in(NULL);
+	interface_drops_open(&drops, NAME);
+	child = fork();
+	if (child == 0)
+		leave_for_nowhere();
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+/* One descriptor for all, and none at the end. Who closes it himself keeps what he opens at its number. */
+START_TEST(test_descriptors)
+{
+	unsigned before = open_descriptors();
+	struct interface_drops other;
+	int number = dup(STDIN_FILENO), file;
+
+	stand_in(NULL);
+	close(number);
+	interface_drops_open(&drops, NAME);
+	interface_drops_open(&other, NAME);
+	ck_assert_uint_eq(open_descriptors(), before + 1);
+	interface_drops_close(&other);
+	interface_drops_close(&other);
+	expect_adapter_counters();
+	interface_drops_close(&drops);
+	ck_assert_uint_eq(open_descriptors(), before);
+
+	interface_drops_open(&drops, NAME);
+	close(number);
+	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(file, number);
+	expect_lost(0);
+	interface_drops_close(&drops);
+	ck_assert(fcntl(file, F_GETFD) >= 0);
+	close(file);
+}
+END_TEST
+
+START_TEST(test_no_interface)
+{
+	stand_in(NULL);
+	interface_drops_open(&drops, "nosuch0");
+	expect_lost(0);
+	interface_drops_close(&drops);
+	interface_drops_open(&drops, "../../../proc");
+	expect_lost(0);
+	interface_drops_close(&drops);
+}
+END_TEST
+
+START_TEST(test_alternative_name)
+{
+	shell("ip link property add dev nr1 altname uplink");
+	stand_in(NULL);
+	interface_drops_open(&drops, "uplink");
+	expect_adapter_counters();
+	interface_drops_close(&drops);
+	shell("ip link property del dev nr1 altname uplink");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("interface drops");
+	TCase *cases = tcase_create("interface drops");
+
+	fixture_enter();
+	tcase_add_loop_test(cases, test_ordinary_driver, 0, 8);
+	tcase_add_loop_test(cases, test_driver_that_counts_in_rx_dropped, 0, 6);
+	tcase_add_test(cases, test_counter_that_goes_back);
+	tcase_add_loop_test(cases, test_what_is_no_counter, 0, 6);
+	tcase_add_test(cases, test_large_and_late);
+	tcase_add_test(cases, test_chroot_without_privilege);
+	tcase_add_test(cases, test_descriptors);
+	tcase_add_test(cases, test_no_interface);
+	tcase_add_test(cases, test_alternative_name);
+	suite_add_tcase(suite, cases);
+	return fixture_run(suite);
+}
