@@ -120,12 +120,13 @@ void capture_stats_update(struct netring *capture, enum stats_state state)
 	struct stats_writer *writer = &capture->stats.page;
 	int errnum = errno;
 
+	capture->stats.moved = 0;
+	capture->stats.shown = state;
 	if (!stats_page_begin(writer))
 		return;
 	for (unsigned i = 0; i < capture->rings; i++)
 		write_ring(stats_page_ring(writer, i), &capture->ring[i]);
 	set(writer->capture->disordered, __atomic_load_n(&capture->merge.disordered, __ATOMIC_RELAXED));
-	capture->stats.moved = 0;
 	set(writer->capture->updated_ns, coarse_ns());
 	set(writer->capture->state, (uint32_t)state);
 	capture->stats.due_ns = writer->capture->updated_ns + STATS_UPDATE_MS * UINT64_C(1000000);
@@ -141,6 +142,7 @@ void capture_stats_look(struct netring *capture)
 
 void capture_stats_resume(struct netring *capture)
 {
+	capture->stats.shown = STATS_READING;
 	if (stats_page_is_ours(&capture->stats.page))
 		set(capture->stats.page.capture->state, (uint32_t)STATS_READING);
 }

@@ -21,6 +21,7 @@ struct netring;
 struct capture_stats {
 	struct stats_writer page;
 	unsigned moved;			/* times that packets were given back since the last update */
+	enum stats_state shown;		/* by it */
 	uint64_t due_ns;		/* of the coarse clock */
 };
 
@@ -36,6 +37,12 @@ void capture_stats_look(struct netring *capture);
 
 /* The reader goes on behind a wait: until the next update nobody can tell how far it is. */
 void capture_stats_resume(struct netring *capture);
+
+/* False if an update would show what is shown already. */
+static inline bool capture_stats_are_old(const struct capture_stats *stats, enum stats_state state)
+{
+	return stats->moved != 0 || stats->shown != state;
+}
 
 /* Packets were given back; whole: to the end of a block. */
 static inline void capture_stats_moved(struct netring *capture, struct capture_stats *stats, bool whole)

@@ -212,7 +212,7 @@ int netring_take(struct netring *capture, struct netring_burst *burst, unsigned 
 		int ret = capture_take(capture, burst, max, error);
 
 		/* A program that sleeps by itself sleeps now. */
-		if (ret == 0 && max != 0 && capture->stats.moved != 0)
+		if (ret == 0 && max != 0 && capture_stats_are_old(&capture->stats, state_of(capture)))
 			capture_stats_update(capture, state_of(capture));
 		if (ret != -EAGAIN)
 			return ret;

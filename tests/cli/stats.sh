@@ -159,6 +159,10 @@ nr_stop "$pid"
 start pid "$CAPTURES" engine nr1
 first=$(sent -c 3000 -r 50000)
 shows "a program without pcap" "$pid" "len(c) == 1 and t['delivered'] == $first == t['passed_filter'] and c[0]['reader'] == 'waiting'"
+is_due() { is_true "$pid" 'c[0]["age"] > 0.2'; }
+nr_wait 5 is_due
+first=$((first + $(sent -c 1)))
+shows "which waits again when an update came with the last packet" "$pid" "t['delivered'] == $first and c[0]['reader'] == 'waiting'"
 nr_stop "$pid"
 
 # of NAME HOW: a program that forks; leaves the captures of that name, one line each: pid and what it delivered.
