@@ -13,6 +13,8 @@ import re
 import sys
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[0-9.]+(?:e[+-]?[0-9]+)?)$')
+# What promtool's linter does not want: suffixes of histograms, types, and units that are none of Prometheus' own.
+RESERVED = re.compile(r"_(count|sum|bucket|counter|gauge|ms|us|ns|sec|msec|kb|mb|milliseconds|microseconds|nanoseconds|minutes|hours|kibibytes|bits)(_|$)")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"')
 
 
@@ -28,6 +30,7 @@ def metrics(text):
             name, kind = line[7:].split(" ")
             assert name in helps and name not in types and name not in found and kind in ("counter", "gauge"), line
             assert (kind == "counter") == name.endswith("_total"), line
+            assert not RESERVED.search(name) and name == name.lower(), line
             types[name] = kind
         else:
             match = SAMPLE.match(line)
