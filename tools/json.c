@@ -5,22 +5,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "utf8.h"
+
 static unsigned depth;
 static bool behind; /* another member */
 
-/* Bytes that are not ASCII as the characters of Latin-1 with their numbers: the output is valid whatever they were meant to be. */
+/* UTF-8 as it is; other bytes as the characters of Latin-1 with their numbers: the output is valid whatever they were meant to be. */
 static void put_string(const char *string)
 {
 	putchar('"');
-	for (; *string; string++) {
-		unsigned char byte = (unsigned char)*string;
-
-		if (byte == '"' || byte == '\\')
-			printf("\\%c", byte);
-		else if (byte < 0x20 || byte >= 0x7f)
-			printf("\\u%04x", byte);
-		else
-			putchar(byte);
+	for (unsigned length; *string; string += length) {
+		length = utf8_printable(string);
+		if (length == 0) {
+			printf("\\u%04x", (unsigned char)*string);
+			length = 1;
+			continue;
+		}
+		if (*string == '"' || *string == '\\')
+			putchar('\\');
+		fwrite(string, 1, length, stdout);
 	}
 	putchar('"');
 }

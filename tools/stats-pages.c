@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 #define LINK "/memfd:" STATS_NAME " (deleted)"
 #define ANONYMOUS " /dev/zero (deleted)"
 #define TRIES 200
@@ -50,10 +52,16 @@ struct search {
 
 static void clean(char *text, size_t size)
 {
+	unsigned length;
+
 	text[size - 1] = '\0';
-	for (; *text; text++)
-		if (!isprint((unsigned char)*text))
+	for (; *text; text += length) {
+		length = utf8_printable(text);
+		if (length == 0) {
 			*text = '?';
+			length = 1;
+		}
+	}
 }
 
 /* The array with room for one more, zeroed. NULL: no memory; the array is as it was. */

@@ -16,7 +16,7 @@
 struct stats_process {
 	pid_t pid;		/* as we see it */
 	pid_t own_pid;		/* as it sees itself */
-	char name[STATS_TEXT];	/* printable */
+	char name[STATS_TEXT];	/* UTF-8, printable */
 	char state;		/* 'T': stopped */
 	uint64_t namespace;	/* number of its network namespace */
 };

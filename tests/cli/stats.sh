@@ -217,6 +217,25 @@ kill -0 "$pid"
 ok $? "and the program runs"
 nr_stop "$pid"
 
+# Names
+
+# named NAME SHOWN [INTERFACE]: a program of that name.
+named() {
+	ln -s "$CAPTURES" "$NR_TMP/$1"
+	start pid "${SMALL[@]}" "$NR_TMP/$1" plain "${3:-nr1}"
+	shows "called $2" "$pid" "c[0]['process'] == c[0]['program'] == '$2' and r[0]['interface'] == '${3:-nr1}'"
+	"$NETRING" stats "$pid" | grep -qF "$2, process $pid,"
+	ok $? "called $2, in words"
+	"$NETRING" stats --prometheus "$pid" | python3 "$LOOK" prometheus "m['netring_capture_info'][0][0]['program'] == '$2'" | grep -q True
+	ok $? "called $2, in metrics"
+	nr_stop "$pid"
+}
+
+in_rx ip link add nr-größe type veth peer name nr9 && in_rx ip link set nr-größe up && in_rx ip link set nr9 up
+named prüfer-日本 prüfer-日本 nr-größe
+named $'a\xffb\xc2\x9bc\xe0\x80\xafd' 'a?b??c???d'
+named $'\xed\xa0\x80\xf4\x90\x80\x80\xe6\x97' '?????????'
+
 # A full disk
 
 mkdir "$NR_TMP/full"
