@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# What the page of counters costs: instructions a packet in pcap_loop, 60 bytes, without it (NETRING_STATS=no) and with it; see callgrind.sh. With AF_XDP
-# the count depends on how many packets come at once, which varies between runs by more than the page costs.
+# What the page of counters costs: instructions a packet in pcap_loop, 60 bytes, without it (NETRING_STATS=no) and with it; see callgrind.sh.
+#
+# Each wait is an update. So a packet costs more where a reader waits for a few packets at a time, as one of two rings and one of AF_XDP does at this rate;
+# how many come at once is chance, and two runs of the same differ by as much as a third.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=callgrind.sh disable=SC1091
