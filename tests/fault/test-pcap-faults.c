@@ -358,12 +358,10 @@ START_TEST(test_active_handle)
 	ck_assert(fault_disarm());
 	ck_assert_ptr_nonnull(strstr(pcap_geterr(p), strerror(ENOMEM)));
 
-	for (unsigned nth = 1; nth <= 2; nth++) {
-		fault_arm(FAULT_GETSOCKOPT, nth, ENOBUFS, FAULT_ONCE);
-		ck_assert_int_eq(pcap_stats(p, &stats), PCAP_ERROR);
-		ck_assert(fault_disarm());
-		ck_assert_ptr_nonnull(strstr(pcap_geterr(p), strerror(ENOBUFS)));
-	}
+	fault_arm(FAULT_GETSOCKOPT, 1, ENOBUFS, FAULT_ONCE);
+	ck_assert_int_eq(pcap_stats(p, &stats), PCAP_ERROR);
+	ck_assert(fault_disarm());
+	ck_assert_ptr_nonnull(strstr(pcap_geterr(p), strerror(ENOBUFS)));
 	ck_assert_int_eq(pcap_stats(p, &stats), 0);
 
 	fault_arm(FAULT_SEND, 1, ENOBUFS, FAULT_ONCE);
