@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * xdp-loop: the least that can be done to get packets through AF_XDP, in copy mode from receive queue 0. What netring is compared with: the rings are
- * mapped by hand, the XDP program is six instructions without a filter or a time stamp, and a packet costs one addition.
+ * mapped by hand, the XDP program is six instructions without a filter or a time stamp, and a packet costs one addition. With -m the program leaves a time
+ * stamp in front of each packet, and the loop looks at it and at the packet: the least that any program can do that hands over captured packets.
  *
  * Without -P it spins; with -P it sleeps in poll() whenever the ring is empty. Prints and ends as bench/count.c does: "ready", then one line of
  * NAME=VALUE after SIGINT or SIGTERM, once nothing has come for a while.
@@ -30,6 +31,7 @@
 #define FRAME_SIZE 2048
 #define BATCH 64
 #define BIND_TRIES 200
+#define METADATA 16
 #define QUIET_NS 300000000ULL
 #define EMPTY_LOOKS 4096 /* between looks at the clock, while spinning */
 
@@ -41,6 +43,7 @@ struct options {
 	bool poll;
 	bool generic;
 	bool socket_only;
+	bool stamps;
 };
 
 /* One of the rings: its two indices and its entries, in memory shared with the kernel. */
@@ -61,6 +64,8 @@ struct loop {
 	struct ring rx;
 	uint64_t packets;
 	uint64_t bytes;
+	uint64_t seen;
+	bool stamps;
 };
 
 static volatile sig_atomic_t stop;
@@ -170,6 +175,35 @@ static bool load_program(struct loop *l)
 	return l->program >= 0 || failed("loading the program");
 }
 
+/* The same, with bpf_ktime_get_tai_ns in 16 bytes of metadata. */
+static bool load_stamping_program(struct loop *l)
+{
+	const struct bpf_insn insn[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_tai_ns },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_7, .src_reg = BPF_REG_0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = -METADATA },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_xdp_adjust_meta },
+		{ .code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_0, .off = 6 },
+		{ .code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6, .off = offsetof(struct xdp_md, data_meta) },
+		{ .code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_6, .off = offsetof(struct xdp_md, data) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_3, .imm = METADATA },
+		{ .code = BPF_JMP | BPF_JGT | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_2, .off = 1 },
+		{ .code = BPF_STX | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_7 },
+		{ .code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_6, .off = offsetof(struct xdp_md, rx_queue_index) },
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = l->map },
+		{ 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	l->program = bpf_prog_load(BPF_PROG_TYPE_XDP, "xdp_loop", "Dual BSD/GPL", insn, sizeof(insn) / sizeof(insn[0]), NULL);
+	return l->program >= 0 || failed("loading the program");
+}
+
 static bool attach(struct loop *l, const struct options *o)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, link, .flags = o->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
@@ -178,7 +212,7 @@ static bool attach(struct loop *l, const struct options *o)
 	l->map = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xdp_loop", sizeof(uint32_t), sizeof(int), 1, NULL);
 	if (l->map < 0)
 		return failed("map");
-	if (!load_program(l))
+	if (!(o->stamps ? load_stamping_program(l) : load_program(l)))
 		return false;
 	if (bpf_map_update_elem(l->map, &queue, &l->fd, 0))
 		return failed("adding the socket to the map");
@@ -202,6 +236,13 @@ static uint32_t take_batch(struct loop *l)
 		const struct xdp_desc *p = &packet[(from + i) & l->rx.mask];
 
 		l->bytes += p->len;
+		if (l->stamps) {
+			const uint8_t *data = (const uint8_t *)l->umem + p->addr;
+			uint64_t stamp;
+
+			memcpy(&stamp, data - METADATA, sizeof(stamp));
+			l->seen += stamp + *data;
+		}
 		given[(to + i) & l->fill.mask] = p->addr & ~(uint64_t)(FRAME_SIZE - 1);
 	}
 	if (n) {
@@ -264,6 +305,7 @@ static bool measure(struct loop *l, const struct options *o)
 static const char usage[] = "usage: xdp-loop -i INTERFACE [options]\n"
 			    "  -n FRAMES  of the umem and entries of each ring, a power of two (default 4096)\n"
 			    "  -P         poll; without it, spin\n"
+			    "  -m         time stamps in front of packets, and a look at both\n"
 			    "  -g         the kernel's generic XDP instead of the driver's\n"
 			    "  -p CPU     run on this CPU\n";
 
@@ -271,7 +313,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "i:n:p:Pgs")) != -1) {
+	while ((option = getopt(argc, argv, "i:n:p:Pgsm")) != -1) {
 		if (option == 'i')
 			o->interface = optarg;
 		else if (option == 'n')
@@ -282,6 +324,8 @@ static bool parse_options(struct options *o, int argc, char **argv)
 			o->poll = true;
 		else if (option == 'g')
 			o->generic = true;
+		else if (option == 'm')
+			o->stamps = true;
 		else if (option == 's')
 			o->socket_only = true;
 		else
@@ -318,6 +362,7 @@ int main(int argc, char **argv)
 		return 2;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	l.stamps = o.stamps;
 	if (!open_socket(&l, &o) || (!o.socket_only && !attach(&l, &o)))
 		return 1;
 	puts("ready");

@@ -5,7 +5,9 @@
 # flat out, CPU time, and instructions a packet. The program is always the same, bench/count; the bare loops (xdp-loop.c) are what could be had at best.
 # The "stock" column of the rows is what is compared with: libpcap, or the bare loop of the same kind of waiting.
 #
-# A large umem takes more of a burst and a small one stays in the cache, so there is a bare loop with netring's number of frames, and a small one.
+# netring has the number of frames that it has without settings. The bare loops have 4096, which stay in the cache, and with "-large" netring's number.
+# "-stamp": the loop's XDP program stamps the packets, and the loop looks at stamp and packet, as pcap's interface asks for; without, it only counts
+# descriptors.
 #
 # BENCH_VARIANTS: which of them to measure, of the list below. BENCH_INSTRUCTIONS=0: rates only.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
@@ -15,9 +17,9 @@
 # shellcheck source-path=SCRIPTDIR source=lossless.sh disable=SC1091
 . "$(dirname "$0")/lossless.sh"
 
-VARIANTS=${BENCH_VARIANTS:-stock ring poll busy loop-poll loop-spin loop-poll-small loop-spin-small}
+VARIANTS=${BENCH_VARIANTS:-stock ring poll busy loop-poll loop-spin loop-poll-stamp loop-spin-stamp loop-spin-large}
 BUSY_US=50
-FRAMES=${NETRING_XDP_FRAMES:-65536}
+FRAMES_LARGE=131072 # netring's
 LOOP=$BUILD_DIR/bench/xdp-loop
 [ -e "$LOOP" ] || bench_fail "$LOOP is missing: build first (BUILD_DIR=$BUILD_DIR)"
 bench_setup
@@ -36,15 +38,16 @@ reader_start() {
 	stock) count_start stock -t 100 -p "$READER_CPU" ;;
 	ring) count_start netring -t 100 -p "$READER_CPU" ;;
 	poll | busy)
-		COUNT_SETTINGS=(NETRING_BACKEND=xdp NETRING_STRICT=1 NETRING_LOG=error "NETRING_XDP_FRAMES=$FRAMES")
+		COUNT_SETTINGS=(NETRING_BACKEND=xdp NETRING_STRICT=1 NETRING_LOG=error)
 		[ "$1" = poll ] || COUNT_SETTINGS+=("NETRING_BUSY_POLL_US=$BUSY_US")
 		count_start netring -t 100 -p "$READER_CPU"
 		xdp_check
 		;;
-	loop-poll) loop_start -P -n "$FRAMES" ;;
-	loop-spin) loop_start -n "$FRAMES" ;;
-	loop-poll-small) loop_start -P -n 4096 ;;
-	loop-spin-small) loop_start -n 4096 ;;
+	loop-poll) loop_start -P ;;
+	loop-spin) loop_start ;;
+	loop-poll-stamp) loop_start -m -P ;;
+	loop-spin-stamp) loop_start -m ;;
+	loop-spin-large) loop_start -n "$FRAMES_LARGE" ;;
 	*) bench_fail "no variant $1" ;;
 	esac
 }
@@ -78,13 +81,13 @@ compare() {
 		"flat out ${FLAT[$2]} % and ${FLAT[$1]} %; CPU at 0.5 Mpps ${CPU[$2]} and ${CPU[$1]} ns a packet${REMARK[$1]}"
 }
 
-for variant in ring poll busy loop-poll loop-spin loop-poll-small loop-spin-small; do
+for variant in ring poll busy loop-poll loop-spin loop-poll-stamp loop-spin-stamp loop-spin-large; do
 	compare "$variant" stock
 done
 compare poll loop-poll
 compare busy loop-spin
-compare poll loop-poll-small
-compare busy loop-spin-small
+compare poll loop-poll-stamp
+compare busy loop-spin-stamp
 
 [ "${BENCH_INSTRUCTIONS:-1}" = 1 ] || exit 0
 command -v valgrind >/dev/null || bench_fail "no valgrind"
