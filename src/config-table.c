@@ -150,7 +150,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 	},
 	[CONFIG_XDP_FRAME_SIZE] = {
 		.name = "NETRING_XDP_FRAME_SIZE", .type = CONFIG_TYPE_SIZE, .minimum = 2 * KIB, .maximum = 4 * KIB, .initial = 2 * KIB,
-		.help = "bytes of memory for each packet of AF_XDP, 258 of them in front of it",
+		.help = "bytes of memory for each packet of AF_XDP, 274 of them in front of it",
 	},
 	[CONFIG_XDP_STEAL] = {
 		.name = "NETRING_XDP_STEAL", .type = CONFIG_TYPE_BOOL,

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* "nrXD": no packet that another program let through has it there. The reader clears it, so that the next packet in this memory has to bring its own. */
+/* "nrXD": no packet that another program let through has it there. See xdp_ring_next for what it is worth where an earlier packet has left it. */
 #define XDP_FRAME_MARK UINT32_C(0x4458726e)
 
 /* Packed: in front of an IP header that is aligned, nothing else of a packet is. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "packet-filter.h"
+#include "xdp-fill.h"
 #include "xdp-ring.h"
 
 #ifndef SO_PREFER_BUSY_POLL
@@ -29,9 +30,12 @@
 #define MAP_HUGE_2MB (21 << 26)
 #endif
 
-/* What the kernel leaves free in front of a packet, and 2 bytes more, so that an IP header behind 14 bytes is aligned. */
+/*
+ * What the kernel leaves free in front of a packet; then the program's notes, so that they begin the cache line that the packet's first headers are in;
+ * and 2 bytes more, so that an IP header behind 14 bytes is aligned.
+ */
 #define KERNEL_HEADROOM 256
-#define HEADROOM 2
+#define HEADROOM (XDP_FRAME_METADATA + 2)
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -207,11 +211,8 @@ static int map_rings(struct packet_ring *ring, const struct xdp_ring_options *op
 static void hand_out_frames(struct packet_ring *ring, const struct xdp_ring_options *options)
 {
 	struct xdp_queue *queue = ring->xdp;
-	uint64_t *fill = queue->fill.entries;
 
-	for (uint32_t n = 0; n < options->frames; n++)
-		fill[n] = (uint64_t)n * options->frame_size;
-	store_release(queue->fill.producer, options->frames);
+	xdp_fill_begin(queue, options->frames, options->frame_size);
 	for (uint32_t n = 0; queue->sender && n < XDP_TRANSMIT_FRAMES; n++)
 		queue->sender->idle_frame[queue->sender->idle++] = ((uint64_t)options->frames + n) * options->frame_size;
 }
@@ -361,6 +362,8 @@ int xdp_ring_open(struct packet_ring *ring, const struct netring_config *config,
 		set_busy_poll(ring);
 		ret = bind_queue(ring, config, error);
 	}
+	if (ret == 0 && !ring->xdp->zero_copy && options->frames >= XDP_FILL_ENTRIES_MIN)
+		xdp_fill_reuse(ring->xdp, XDP_FILL_LEAD, XDP_FILL_MARGIN);
 	if (ret == 0) {
 		ret = packet_filter_open(ring, config->filter, config->filter_length, error);
 		ret = ret < 0 ? ret : 0;

@@ -2,8 +2,8 @@
 /*
  * Reading and sending through the AF_XDP socket of one queue. See xdp-ring.h for who owns a frame; xdp-ring-open.c opens and closes it.
  *
- * The reader's words are the consumer of the receive ring and the producer of the fill ring; the kernel's are the other two. Frames go back in the
- * order in which they came, as many at a time as the reader is through with.
+ * The reader's words are the consumer of the receive ring and the producer of the fill ring; the kernel's are the other two. Frames go back as
+ * many at a time as the reader is through with (xdp-fill.h).
  */
 #include "xdp-ring.h"
 
@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "xdp-fill.h"
 #include "xdp-judge.h"
 #include "xdp-ring-open.h"
 
@@ -83,17 +84,7 @@ static void open_cursor(struct packet_ring *ring, struct xdp_cursor *cursor, uin
 	cursor->tai_ahead_ns = queue->tai_ahead_ns;
 	cursor->snaplen = queue->snaplen;
 	cursor->ring = ring;
-}
-
-/* The frames of so many descriptors, which do not go round the end of the ring, to the places in the fill ring that have the same numbers. */
-static inline void refill(struct xdp_queue *queue, uint32_t cell, uint32_t count)
-{
-	const struct xdp_desc *desc = desc_at(queue, cell);
-	uint64_t *fill = (uint64_t *)queue->fill.entries + cell, chunk_mask = queue->chunk_mask;
-
-#pragma GCC unroll 4 /* 4 instructions a packet less */
-	for (uint32_t i = 0; i < count; i++)
-		fill[i] = desc[i].addr & chunk_mask;
+	cursor->newest_ns = &queue->newest_ns;
 }
 
 static void count_bytes(struct packet_ring *ring, uint32_t cell, uint32_t count)
@@ -126,12 +117,12 @@ static void release(struct packet_ring *ring, uint32_t cells)
 
 	note(ring);
 	if (unlikely(cells > straight)) {
-		refill(queue, position, straight);
+		xdp_fill_put(queue, position, straight);
 		count_bytes(ring, position, straight);
-		refill(queue, 0, cells - straight);
+		xdp_fill_put(queue, 0, cells - straight);
 		count_bytes(ring, 0, cells - straight);
 	} else {
-		refill(queue, position, cells);
+		xdp_fill_put(queue, position, cells);
 		count_bytes(ring, position, cells);
 	}
 	ring->position = (position + cells) & queue->receive.mask;
@@ -141,7 +132,7 @@ static void release(struct packet_ring *ring, uint32_t cells)
 	if (unlikely(ring->filter_cells))
 		ring->filter_cells -= cells < ring->filter_cells ? cells : ring->filter_cells;
 	/* Pair with the kernel's acquires: our last look at descriptors and frames comes before this. */
-	store_release(queue->fill.producer, queue->taken + ring->cells);
+	store_release(queue->fill.producer, queue->given);
 	store_release(queue->receive.consumer, queue->taken);
 	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELAXED);
 	if (unlikely(__atomic_load_n(queue->fill.flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP))
@@ -217,10 +208,31 @@ static void view(const struct packet_ring *ring, struct netring_packet *packet, 
 	packet->link = (const struct sockaddr_ll *)((const uint8_t *)notes + offsetof(struct xdp_notes, link));
 }
 
+static bool is_set_back(const struct xdp_queue *queue, uint64_t newest_ns)
+{
+	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns < newest_ns;
+}
+
+/* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
+static bool take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
+{
+	uint64_t *newest_ns = queue->unstamped ? &queue->newest_of_some_ns : &queue->newest_ns;
+
+	if (frame->mark != XDP_FRAME_MARK || (frame->tai_ns < *newest_ns && !is_set_back(queue, *newest_ns)))
+		return false;
+	*newest_ns = frame->tai_ns;
+	frame->mark = 0;
+	return true;
+}
+
 static uint64_t stamp(struct packet_ring *ring)
 {
 	struct xdp_queue *queue = ring->xdp;
 
+	if (!queue->unstamped) {
+		queue->newest_of_some_ns = queue->newest_ns;
+		queue->newest_ns = UINT64_MAX;
+	}
 	if (!queue->unstamped)
 		log_write(&ring->log, LOG_WARN,
 			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
@@ -236,6 +248,12 @@ void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet)
 	uint32_t keep;
 
 	packet->captured_len = packet->wire_len;
+	if (take_stamp(ring->xdp, frame)) {
+		packet->tai_ns = frame->tai_ns;
+		if (frame->verdict != 0 && frame->verdict < packet->captured_len)
+			packet->captured_len = frame->verdict;
+		return;
+	}
 	packet->tai_ns = stamp(ring);
 	if (!ring->filter)
 		return;

@@ -50,7 +50,15 @@ struct xdp_losses {
 	uint64_t other;			/* longer than a frame, mostly */
 };
 
-/* The fill ring has as many entries as the receive ring, and all at first: the producer of one is as far ahead of the other's consumer at all times. */
+/* Frames given to the kernel at a time, at most, in a way that may leave doubts. */
+#define XDP_FILL_BATCH 128
+
+/* Two frames of which the kernel has one; addresses in the umem. */
+struct xdp_doubt {
+	uint64_t given, was_there;
+};
+
+/* The fill ring has as many entries as the receive ring, and all frames at first. */
 struct xdp_queue {
 	struct xdp_area receive, fill, transmit, completion;
 	uint8_t *umem;
@@ -58,13 +66,20 @@ struct xdp_queue {
 	uint64_t chunk_mask;		/* of an address: where its frame begins */
 	uint32_t longest;		/* bytes of a packet that a frame has room for */
 	uint32_t taken;			/* consumer of the receive ring */
+	uint32_t given;			/* producer of the fill ring */
+	uint32_t lead, margin;		/* see xdp-fill.c; lead 0: frames go to the end of the fill ring */
+	uint32_t front;			/* the entry behind the last that was exchanged */
+	unsigned doubts;
+	struct xdp_doubt doubt[XDP_FILL_BATCH];
 	uint32_t seen;			/* frames before this one have been made ready for the reader, and some of them may not have been consumed yet */
 	uint32_t snaplen;		/* UINT32_MAX: none */
 	uint64_t consumed;		/* taken, in 64 bits; any thread may look */
 	uint64_t tai_ahead_ns;		/* TAI - UTC */
 	struct xdp_losses losses;	/* when the reader last asked */
 	unsigned batches;		/* since tai_ahead_ns was looked at */
-	bool unstamped;			/* it has been said that the program's stamp does not come through */
+	uint64_t newest_ns;		/* stamp of the packet before; UINT64_MAX while unstamped, so that every packet is looked at */
+	uint64_t newest_of_some_ns;	/* the same, while unstamped */
+	bool unstamped;			/* the program's stamp did not come through at times, and that has been said */
 	bool zero_copy;
 	const struct xdp_program *program;	/* on the interface */
 	uint16_t number;
@@ -119,6 +134,7 @@ struct xdp_cursor {
 	uint32_t longest;		/* packet */
 	uint64_t tai_ahead_ns;
 	uint32_t snaplen;
+	uint64_t *newest_ns;		/* the queue's */
 	struct packet_ring *ring;
 };
 
@@ -130,14 +146,17 @@ struct xdp_packet {
 };
 
 /*
- * For a packet in front of which the program could leave nothing, with data and wire_len: its tai_ns, of the present time, and captured_len, by the
- * filter that is in force; and once a line in the log.
+ * For a packet, with data and wire_len, in front of which the program could leave nothing, or may have left nothing: its tai_ns, of the present time if need
+ * be, and captured_len, by the filter that is in force; and once a line in the log.
  */
 void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
 
 /*
  * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the descriptor cannot be true. Once only for
- * each packet: the mark of what the program has left there is wiped out.
+ * each packet, in the order of the ring.
+ *
+ * What an earlier packet has left in this memory is older than the packet before this one, and so cannot be taken for this packet's. It could be wiped
+ * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp.
  */
 static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *packet)
 {
@@ -155,9 +174,8 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 	packet->wire_len = length;
 	captured = length < cursor->snaplen ? length : cursor->snaplen;
 	frame = (struct xdp_frame *)packet->data - 1;
-	if (likely(frame->mark == XDP_FRAME_MARK)) {
-		frame->mark = 0;
-		packet->tai_ns = frame->tai_ns;
+	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns >= *cursor->newest_ns)) {
+		packet->tai_ns = *cursor->newest_ns = frame->tai_ns;
 		if (unlikely(frame->verdict < captured) && frame->verdict != 0)
 			captured = frame->verdict;
 	} else {

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which frames the kernel fills next.
+ *
+ * The kernel takes frames in the order of the fill ring. If frames that have been read went to its end, every packet would go to memory that has long left
+ * the caches; with few frames in the ring a short stop of the reader would lose packets. So all frames are in the ring, and those that have been read
+ * change places with others that are further to the front: `lead` entries from where the kernel is. What was there goes to the end.
+ *
+ *	taken by the kernel | lead: read before, in the caches | never needed while the reader keeps up | end
+ *
+ * The entries between its two indices are the kernel's to take, but it reads each of them once, when a packet needs it (xskq_cons_peek_addr_unchecked;
+ * drivers that do without a copy read ahead, so there this is not done). An entry is eight bytes, written at once: the kernel sees one frame or the other.
+ * It must not have come that far before the new one was there to see. The receive ring tells where it is: a packet there is a frame taken, and no more
+ * than `margin` have been taken that it does not show yet. A reader that is stopped in the middle may find afterwards that it was too late. Then it does
+ * not know which frame of a pair has been taken, and keeps both (doubt) until one of them comes with a packet.
+ */
+#include "xdp-fill.h"
+
+/* A reader that has been behind, by what came while it slept, gives back more at once than the kernel takes meanwhile: they lie so many leads ahead at most. */
+#define LEADS_MAX 4
+
+void xdp_fill_begin(struct xdp_queue *queue, uint32_t frames, uint32_t frame_size)
+{
+	uint64_t *fill = queue->fill.entries;
+
+	for (uint32_t n = 0; n < frames; n++)
+		fill[n] = (uint64_t)n * frame_size;
+	queue->given = frames;
+	store_release(queue->fill.producer, queue->given);
+}
+
+void xdp_fill_reuse(struct xdp_queue *queue, uint32_t lead, uint32_t margin)
+{
+	queue->lead = lead;
+	queue->margin = margin;
+}
+
+/* How many of count entries from that one on do not go round the end. */
+static inline uint32_t straight(const struct xdp_area *area, uint32_t entry, uint32_t count)
+{
+	uint32_t room = area->mask + 1 - (entry & area->mask);
+
+	return count < room ? count : room;
+}
+
+static inline uint64_t *entry_at(const struct xdp_area *area, uint32_t entry)
+{
+	return (uint64_t *)area->entries + (entry & area->mask);
+}
+
+static void put_at_end(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+{
+	while (count != 0) {
+		uint64_t *end = entry_at(&queue->fill, queue->given);
+		uint32_t run = straight(&queue->fill, queue->given, count);
+
+#pragma GCC unroll 4 /* 4 instructions a packet less */
+		for (uint32_t i = 0; i < run; i++)
+			end[i] = desc[i].addr;
+		queue->given += run;
+		desc += run;
+		count -= run;
+	}
+}
+
+static void put_one_at_end(struct xdp_queue *queue, uint64_t address)
+{
+	*entry_at(&queue->fill, queue->given++) = address;
+}
+
+/* A frame that has come with a packet: if it is one of a pair in doubt, the other is free. */
+static void settle(struct xdp_queue *queue, uint64_t address)
+{
+	for (unsigned i = 0; i < queue->doubts; i++) {
+		struct xdp_doubt doubt = queue->doubt[i];
+
+		if (doubt.given != address && doubt.was_there != address)
+			continue;
+		queue->doubt[i] = queue->doubt[--queue->doubts];
+		put_one_at_end(queue, doubt.given == address ? doubt.was_there : doubt.given);
+		return;
+	}
+}
+
+static void put_in_doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		put_one_at_end(queue, desc[i].addr);
+		settle(queue, desc[i].addr & queue->chunk_mask);
+	}
+}
+
+/* What was there is behind the end now, where the kernel does not see it yet. */
+static void exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
+{
+	uint32_t behind = queue->given;
+
+	while (count != 0) {
+		uint64_t *to = entry_at(&queue->fill, front), *end = entry_at(&queue->fill, behind);
+		uint32_t run = straight(&queue->fill, front, straight(&queue->fill, behind, count));
+
+#pragma GCC unroll 4
+		for (uint32_t i = 0; i < run; i++) {
+			end[i] = to[i];
+			/* Pairs with the kernel's dependency of what it writes on the address: our last look at the frame comes before this. */
+			__atomic_store_n(&to[i], desc[i].addr, __ATOMIC_RELEASE);
+		}
+		front += run;
+		behind += run;
+		desc += run;
+		count -= run;
+	}
+}
+
+static void doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		queue->doubt[i] =
+			(struct xdp_doubt){ desc[i].addr & queue->chunk_mask, *entry_at(&queue->fill, queue->given + i) & queue->chunk_mask };
+	queue->doubts = count;
+}
+
+/* Behind what was exchanged last, but at least the lead from where the kernel is. False if there is no place: the reader is far behind, or has just been. */
+static bool find_front(const struct xdp_queue *queue, uint32_t count, uint32_t *front)
+{
+	uint32_t kernel = __atomic_load_n(queue->receive.producer, __ATOMIC_RELAXED);
+
+	*front = (int32_t)(queue->front - kernel) > (int32_t)queue->lead ? queue->front : kernel + queue->lead;
+	return *front - kernel <= LEADS_MAX * queue->lead && (int32_t)(queue->given - *front - count) >= 0;
+}
+
+static bool put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+{
+	uint32_t front;
+
+	if (!find_front(queue, count, &front))
+		return false;
+	exchange(queue, desc, front, count);
+	queue->front = front + count;
+	/* The entries are there to see before we look where the kernel is. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (likely((int32_t)(front - load_acquire(queue->receive.producer)) >= (int32_t)queue->margin))
+		queue->given += count;
+	else
+		doubt(queue, desc, count);
+	return true;
+}
+
+void xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count)
+{
+	const struct xdp_desc *desc = (const struct xdp_desc *)queue->receive.entries + cell;
+
+	if (unlikely(queue->doubts))
+		put_in_doubt(queue, desc, count);
+	else if (!queue->lead || count > XDP_FILL_BATCH || !put_in_front(queue, desc, count))
+		put_at_end(queue, desc, count);
+}

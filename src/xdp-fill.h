@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Giving frames back to the kernel, so that it fills those first that are in the caches. See xdp-fill.c.
+ */
+#ifndef NETRING_XDP_FILL_H
+#define NETRING_XDP_FILL_H
+
+#include "xdp-ring.h"
+
+/* So many entries in front of the kernel's place frames go that have been read, and so many in front of it at least the exchange must end. */
+#define XDP_FILL_LEAD 4096
+#define XDP_FILL_MARGIN 2048
+
+/* In a ring of fewer entries all go to the end. */
+#define XDP_FILL_ENTRIES_MIN (4 * XDP_FILL_LEAD)
+
+/* All frames of the umem's first part, of a queue that is not bound yet. */
+void xdp_fill_begin(struct xdp_queue *queue, uint32_t frames, uint32_t frame_size);
+
+/* From now on frames that have been read go to the front, `lead` entries from the kernel's place. Where the kernel copies packets only. */
+void xdp_fill_reuse(struct xdp_queue *queue, uint32_t lead, uint32_t margin);
+
+/*
+ * Gives back the frames of so many descriptors, from that cell of the receive ring on, which do not go round its end. The caller has looked at them for
+ * the last time, and shows queue->given to the kernel.
+ */
+void xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count);
+
+#endif
