@@ -33,6 +33,8 @@ struct packet_ring {
 	int ifindex;			/* 0: all interfaces */
 	bool down;			/* seen ENETDOWN and not yet seen it up or gone */
 	uint32_t busy_poll_us;
+	bool rests;			/* its reader sleeps for a moment after packets, before it waits for the next one */
+	uint32_t rested_at;		/* its position then */
 	bool drives;			/* while it spins, it calls kind->drive */
 
 	uint32_t cell_size, cells;	/* a cell is what changes owner: a block (V3) or a frame (V2) */

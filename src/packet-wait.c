@@ -10,6 +10,9 @@
 
 #include "interface.h"
 
+/* A reader's sleep after packets. The shortest that poll knows. */
+#define REST_MS 1
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -181,6 +184,27 @@ static int read_wakes(int wake_fd, struct netring_error *error)
 	return WAIT_WOKEN;
 }
 
+static bool has_read(struct packet_ring *ring)
+{
+	bool has = ring->rests && ring->rested_at != ring->position;
+
+	ring->rested_at = ring->position;
+	return has;
+}
+
+/*
+ * Lets packets come together, where each would be a wake-up of its own: sleeps for a millisecond without an eye on the rings. Only after packets: what
+ * comes after a silence is not kept waiting. True if that was it, and there are packets now; a signal, or what else there is to look at, ends it early.
+ */
+static bool rest(struct packet_ring *const *rings, unsigned count, struct pollfd *others, unsigned number)
+{
+	bool rests = false;
+
+	for (unsigned i = 0; i < count; i++)
+		rests |= has_read(rings[i]);
+	return rests && poll(others, number, REST_MS) == 0 && any_is_ready(rings, count);
+}
+
 int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	struct pollfd events[2 * PACKET_WAIT_MAX + 1];
@@ -192,6 +216,8 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	if (timeout_ms != 0 && any_is_down(rings, count))
 		timeout_ms = 1;
 	number = make_events(events, rings, count, wake_fd);
+	if (timeout_ms < 0 && rest(rings, count, events + count, number - count - (wake_fd < 0)))
+		return WAIT_READY;
 	ret = poll(events, wake_fd >= 0 ? number : number - 1, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");

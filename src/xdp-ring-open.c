@@ -43,6 +43,9 @@
 #define BUSY_MS 2000
 #define BUSY_LOOK_MS 5
 
+/* A ring of fewer could run over while its reader sleeps for a moment: it has to take what comes in that time, at any rate that there is. */
+#define REST_FRAMES_MIN 16384
+
 /* Packets that the kernel takes in one round when it is made to look. */
 #define BUSY_POLL_BUDGET 64
 
@@ -334,6 +337,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 	ring->cells = options->frames;
 	ring->cells_per_block = 1;
 	ring->busy_poll_us = config->busy_poll_us;
+	ring->rests = !config->immediate && config->busy_poll_us == 0 && options->frames >= REST_FRAMES_MIN;
 	ring->snaplen = config->snaplen;
 	ring->strict = config->strict;
 	strncpy(ring->interface, options->interface, sizeof(ring->interface) - 1);
