@@ -23,7 +23,7 @@
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
 /* Packets of an AF_XDP ring after which frames go back to the kernel: as many as it brings in one go. */
-#define XDP_BATCH 64
+#define XDP_BATCH 128
 
 struct reader {
 	pcap_handler callback;
@@ -147,8 +147,7 @@ static inline __attribute__((always_inline)) int hand_over_frames(pcap_t *p, str
 	struct xdp_cursor cursor = *where;
 	struct xdp_packet packet;
 
-	if (cursor.snaplen > (uint32_t)p->snaplen)
-		cursor.snaplen = (uint32_t)p->snaplen;
+	xdp_ring_cut(&cursor, (uint32_t)p->snaplen);
 	while (xdp_ring_next(&cursor, &packet)) {
 		p->resume_xdp = cursor.desc;
 		show_at(reader, &second, &packet, fraction);

@@ -383,7 +383,7 @@ bool packet_ring_is_ready(const struct packet_ring *ring)
 /* Cells become ours in turn, so that the first that is not ends them: it is between `ours` and `end`. */
 uint32_t packet_ring_waiting(const struct packet_ring *ring)
 {
-	uint32_t ours = 0, end = ring->cells;
+	uint32_t ours = 0, end = ring->kind->is_ours(ring, ring->position) ? ring->cells : 0;
 
 	while (ours < end) {
 		uint32_t middle = ours + (end - ours) / 2;

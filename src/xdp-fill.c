@@ -48,19 +48,24 @@ static inline uint64_t *entry_at(const struct xdp_area *area, uint32_t entry)
 	return (uint64_t *)area->entries + (entry & area->mask);
 }
 
-static void put_at_end(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+static uint64_t put_at_end(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
 {
+	uint64_t bytes = 0;
+
 	while (count != 0) {
 		uint64_t *end = entry_at(&queue->fill, queue->given);
 		uint32_t run = straight(&queue->fill, queue->given, count);
 
 #pragma GCC unroll 4 /* 4 instructions a packet less */
-		for (uint32_t i = 0; i < run; i++)
+		for (uint32_t i = 0; i < run; i++) {
 			end[i] = desc[i].addr;
+			bytes += desc[i].len;
+		}
 		queue->given += run;
 		desc += run;
 		count -= run;
 	}
+	return bytes;
 }
 
 static void put_one_at_end(struct xdp_queue *queue, uint64_t address)
@@ -82,18 +87,23 @@ static void settle(struct xdp_queue *queue, uint64_t address)
 	}
 }
 
-static void put_in_doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+static uint64_t put_in_doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
 {
+	uint64_t bytes = 0;
+
 	for (uint32_t i = 0; i < count; i++) {
 		put_one_at_end(queue, desc[i].addr);
 		settle(queue, desc[i].addr & queue->chunk_mask);
+		bytes += desc[i].len;
 	}
+	return bytes;
 }
 
 /* What was there is behind the end now, where the kernel does not see it yet. */
-static void exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
+static uint64_t exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
 {
 	uint32_t behind = queue->given;
+	uint64_t bytes = 0;
 
 	while (count != 0) {
 		uint64_t *to = entry_at(&queue->fill, front), *end = entry_at(&queue->fill, behind);
@@ -104,12 +114,14 @@ static void exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint3
 			end[i] = to[i];
 			/* Pairs with the kernel's dependency of what it writes on the address: our last look at the frame comes before this. */
 			__atomic_store_n(&to[i], desc[i].addr, __ATOMIC_RELEASE);
+			bytes += desc[i].len;
 		}
 		front += run;
 		behind += run;
 		desc += run;
 		count -= run;
 	}
+	return bytes;
 }
 
 static void doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
@@ -129,13 +141,10 @@ static bool find_front(const struct xdp_queue *queue, uint32_t count, uint32_t *
 	return *front - kernel <= LEADS_MAX * queue->lead && (int32_t)(queue->given - *front - count) >= 0;
 }
 
-static bool put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
+static uint64_t put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
 {
-	uint32_t front;
+	uint64_t bytes = exchange(queue, desc, front, count);
 
-	if (!find_front(queue, count, &front))
-		return false;
-	exchange(queue, desc, front, count);
 	queue->front = front + count;
 	/* The entries are there to see before we look where the kernel is. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -143,15 +152,17 @@ static bool put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, u
 		queue->given += count;
 	else
 		doubt(queue, desc, count);
-	return true;
+	return bytes;
 }
 
-void xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count)
+uint64_t xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count)
 {
 	const struct xdp_desc *desc = (const struct xdp_desc *)queue->receive.entries + cell;
+	uint32_t front;
 
 	if (unlikely(queue->doubts))
-		put_in_doubt(queue, desc, count);
-	else if (!queue->lead || count > XDP_FILL_BATCH || !put_in_front(queue, desc, count))
-		put_at_end(queue, desc, count);
+		return put_in_doubt(queue, desc, count);
+	if (queue->lead && count <= XDP_FILL_BATCH && find_front(queue, count, &front))
+		return put_in_front(queue, desc, front, count);
+	return put_at_end(queue, desc, count);
 }

@@ -22,8 +22,8 @@ void xdp_fill_reuse(struct xdp_queue *queue, uint32_t lead, uint32_t margin);
 
 /*
  * Gives back the frames of so many descriptors, from that cell of the receive ring on, which do not go round its end. The caller has looked at them for
- * the last time, and shows queue->given to the kernel.
+ * the last time, and shows queue->given to the kernel. Returns the bytes of their packets.
  */
-void xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count);
+uint64_t xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count);
 
 #endif

@@ -82,20 +82,10 @@ static void open_cursor(struct packet_ring *ring, struct xdp_cursor *cursor, uin
 	cursor->room = queue->umem_length - queue->longest - sizeof(struct xdp_notes);
 	cursor->longest = queue->longest;
 	cursor->tai_ahead_ns = queue->tai_ahead_ns;
-	cursor->snaplen = queue->snaplen;
+	cursor->snaplen = UINT32_MAX;
+	xdp_ring_cut(cursor, queue->snaplen);
 	cursor->ring = ring;
 	cursor->newest_ns = &queue->newest_ns;
-}
-
-static void count_bytes(struct packet_ring *ring, uint32_t cell, uint32_t count)
-{
-	const struct xdp_desc *desc = desc_at(ring->xdp, cell);
-	uint64_t bytes = 0;
-
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < count; i++)
-		bytes += desc[i].len;
-	ring->bytes += bytes;
 }
 
 /* Before cells are given back: only then can a ring that was full be known. */
@@ -117,13 +107,10 @@ static void release(struct packet_ring *ring, uint32_t cells)
 
 	note(ring);
 	if (unlikely(cells > straight)) {
-		xdp_fill_put(queue, position, straight);
-		count_bytes(ring, position, straight);
-		xdp_fill_put(queue, 0, cells - straight);
-		count_bytes(ring, 0, cells - straight);
+		ring->bytes += xdp_fill_put(queue, position, straight);
+		ring->bytes += xdp_fill_put(queue, 0, cells - straight);
 	} else {
-		xdp_fill_put(queue, position, cells);
-		count_bytes(ring, position, cells);
+		ring->bytes += xdp_fill_put(queue, position, cells);
 	}
 	ring->position = (position + cells) & queue->receive.mask;
 	queue->taken += cells;

@@ -133,7 +133,8 @@ struct xdp_cursor {
 	uint64_t room;			/* behind the notes of the last packet that there can be */
 	uint32_t longest;		/* packet */
 	uint64_t tai_ahead_ns;
-	uint32_t snaplen;
+	uint32_t snaplen;		/* see xdp_ring_cut */
+	uint32_t straight;		/* the smaller one of these two: a longer packet is looked at twice */
 	uint64_t *newest_ns;		/* the queue's */
 	struct packet_ring *ring;
 };
@@ -168,23 +169,39 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 		return false;
 	length = desc->len;
 	/* An address of less than the notes wraps around. */
-	if (unlikely(desc->addr - sizeof(struct xdp_notes) > cursor->room || length > cursor->longest))
+	if (unlikely(desc->addr - sizeof(struct xdp_notes) > cursor->room))
 		return false;
+	captured = length;
+	if (unlikely(length > cursor->straight)) {
+		if (length > cursor->longest)
+			return false;
+		captured = cursor->snaplen;
+	}
 	packet->data = cursor->umem + desc->addr;
 	packet->wire_len = length;
-	captured = length < cursor->snaplen ? length : cursor->snaplen;
 	frame = (struct xdp_frame *)packet->data - 1;
 	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns >= *cursor->newest_ns)) {
 		packet->tai_ns = *cursor->newest_ns = frame->tai_ns;
-		if (unlikely(frame->verdict < captured) && frame->verdict != 0)
+		if (unlikely(frame->verdict - 1 < captured)) /* never of 0 */
 			captured = frame->verdict;
 	} else {
-		xdp_ring_make_up(cursor->ring, packet);
+		struct xdp_packet made_up = *packet; /* so that the address of the other is not taken: its members stay in registers */
+
+		xdp_ring_make_up(cursor->ring, &made_up);
+		*packet = made_up;
 		captured = packet->captured_len < captured ? packet->captured_len : captured;
 	}
 	packet->captured_len = captured;
 	cursor->desc = desc + 1;
 	return true;
+}
+
+/* Packets from here on are cut to no more than that. */
+static inline void xdp_ring_cut(struct xdp_cursor *cursor, uint32_t snaplen)
+{
+	if (cursor->snaplen > snaplen)
+		cursor->snaplen = snaplen;
+	cursor->straight = cursor->snaplen < cursor->longest ? cursor->snaplen : cursor->longest;
 }
 
 /*
