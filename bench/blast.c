@@ -52,7 +52,7 @@
 #define NSEC_PER_SEC 1000000000ULL
 
 /* The page the kernel gives to a frame also holds its head room and its descriptors. */
-#define FRAME_MAX 3000
+#define FRAME_MAX 9014
 #define UDP_OFFSET (ETH_HLEN + sizeof(struct iphdr))
 #define SEQ_OFFSET (UDP_OFFSET + sizeof(struct udphdr))
 #define TIME_OFFSET (SEQ_OFFSET + sizeof(uint64_t))

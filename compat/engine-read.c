@@ -146,6 +146,7 @@ static inline __attribute__((always_inline)) int hand_over_frames(pcap_t *p, str
 	struct second second = { .ahead_ns = where->tai_ahead_ns };
 	struct xdp_cursor cursor = *where;
 	struct xdp_packet packet;
+	int seen;
 
 	xdp_ring_cut(&cursor, (uint32_t)p->snaplen);
 	while (xdp_ring_next(&cursor, &packet)) {
@@ -154,8 +155,45 @@ static inline __attribute__((always_inline)) int hand_over_frames(pcap_t *p, str
 		if (unlikely(p->attention))
 			break;
 	}
+	seen = (int)(cursor.desc - where->desc);
 	where->desc = cursor.desc;
-	return (int)(cursor.desc - where->first);
+	return seen;
+}
+
+/* A packet in several frames. 1; 0: it is not for the program; -EBADMSG: it is none. */
+static int hand_over_gathered(pcap_t *p, struct xdp_cursor *cursor, const struct reader *reader)
+{
+	struct second second = { .ahead_ns = cursor->tai_ahead_ns };
+	struct xdp_packet packet;
+	int ret = xdp_ring_gather(cursor, &packet);
+
+	if (ret < 0)
+		return ret;
+	p->resume_xdp = cursor->desc;
+	if (ret == 0)
+		return 0;
+	if (packet.captured_len > (uint32_t)p->snaplen)
+		packet.captured_len = (uint32_t)p->snaplen;
+	show_at(reader, &second, &packet, p->nanoseconds ? 1 : 1000);
+	return 1;
+}
+
+/* The hot loop stops at what is not in one frame. */
+static int hand_over_descriptors(pcap_t *p, struct xdp_cursor *cursor, const struct reader *reader)
+{
+	int seen = 0, gathered;
+
+	for (;;) {
+		seen += p->nanoseconds ? hand_over_frames(p, cursor, reader, 1) : hand_over_frames(p, cursor, reader, 1000);
+		if (likely(cursor->desc == cursor->end) || p->attention)
+			return seen;
+		gathered = hand_over_gathered(p, cursor, reader);
+		if (gathered < 0)
+			return seen;
+		seen += gathered;
+		if (p->attention)
+			return seen;
+	}
 }
 
 /* The hot loop again, for a batch whose packets lie in several blocks. */
@@ -256,7 +294,7 @@ static int read_xdp(pcap_t *p, int max, const struct reader *reader, int *seen, 
 	if (handle_is_broken_off(p) && p->request.immediate)
 		cursor.end = cursor.desc + 1;
 	if (!handle_is_broken_off(p) || p->request.immediate)
-		*seen = p->nanoseconds ? hand_over_frames(p, &cursor, reader, 1) : hand_over_frames(p, &cursor, reader, 1000);
+		*seen = hand_over_descriptors(p, &cursor, reader);
 	if (p->resume_xdp != cursor.desc)
 		return FOUND_PACKETS; /* a callback has read on by itself */
 	p->resume_xdp = NULL;

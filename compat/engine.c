@@ -378,6 +378,7 @@ static int engine_setnonblock(pcap_t *p, int nonblock, char *errbuf)
 {
 	int ret = set_nonblock(p, nonblock != 0);
 
+	capture_start(p->capture);
 	if (ret < 0)
 		snprintf(errbuf, PCAP_ERRBUF_SIZE, "%s", handle_errbuf(p));
 	return ret;

@@ -311,6 +311,7 @@ static int open_ports(struct netring *capture, struct plan *plan, const struct l
 	capture->ports = plan->list.count;
 	for (unsigned i = 0; ret == 0 && i < plan->list.count; i++)
 		ret = open_port(capture, plan, i, log, error);
+	capture->waiting = true;
 	return ret;
 }
 

@@ -26,6 +26,7 @@ struct netring {
 	struct fanout *fanout;
 	unsigned ports;		/* AF_XDP: one for each interface; else none */
 	struct xdp_port *port;
+	bool waiting;		/* AF_XDP: nobody has read yet, or set a filter; until then the host gets every packet */
 	struct merge merge;	/* several rings */
 	struct capture_stats stats;	/* what others may see of it */
 	struct packet_ring ring[];
@@ -34,6 +35,17 @@ struct netring {
 /* As netring_open, with a log whose descriptor must outlive the capture. */
 int capture_open(struct netring **capture, const struct netring_config *config, const struct log *log, struct netring_error *error);
 void capture_close(struct netring *capture);
+
+/*
+ * From here on packets are captured, if they are not yet. Between opening and the first sign of interest the host keeps them: a program that sets its
+ * filter then takes from it only what that wants.
+ */
+static inline void capture_start(struct netring *capture)
+{
+	for (unsigned i = 0; unlikely(capture->waiting) && i < capture->ports; i++)
+		xdp_program_start(&capture->port[i].program);
+	capture->waiting = false;
+}
 
 /* Packets come through AF_XDP: they are frames (xdp-frame.h), never outgoing, and never without their VLAN tag. */
 static inline bool capture_is_xdp(const struct netring *capture)

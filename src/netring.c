@@ -207,6 +207,7 @@ static enum stats_state state_of(const struct netring *capture)
 
 int netring_take(struct netring *capture, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
+	capture_start(capture);
 	/* Once round the ring at most: packets may come in as fast as the filter takes them out. */
 	for (uint32_t cells = capture->ring[0].cells; cells != 0; cells--) {
 		int ret = capture_take(capture, burst, max, error);
@@ -269,6 +270,8 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 	unsigned count = rings_to_wait_for(capture, rings);
 	int ret;
 
+	/* Who reads comes here before there can be anything. */
+	capture_start(capture);
 	capture_stats_update(capture, state_of(capture));
 	if (merge_is_waiting(&capture->merge))
 		ret = wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
@@ -315,6 +318,7 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
 
 int netring_fd(struct netring *capture)
 {
+	capture_start(capture);
 	capture->watched = true;
 	return capture_fd(capture);
 }
@@ -380,6 +384,7 @@ int netring_set_filter(struct netring *capture, const struct sock_filter *filter
 		return ret;
 	ret = whole ? exchange_filter(capture, whole, whole_length, error) : exchange_filter(capture, filter, length, error);
 	free(whole);
+	capture_start(capture);
 	return ret;
 }
 
@@ -398,6 +403,7 @@ int netring_stats(struct netring *capture, struct netring_stats *stats, struct n
 {
 	struct netring_stats sum = { .disordered = __atomic_load_n(&capture->merge.disordered, __ATOMIC_RELAXED) };
 
+	capture_start(capture);
 	for (unsigned i = 0; i < capture->rings; i++) {
 		struct netring_stats one;
 		int ret = packet_ring_stats(&capture->ring[i], &one, error);
@@ -419,6 +425,7 @@ int netring_ring_stats(struct netring *capture, unsigned ring, struct netring_st
 {
 	if (ring >= capture->rings)
 		return error_set(error, EINVAL, "ring %u: there are %u, counted from 0", ring, capture->rings);
+	capture_start(capture);
 	return packet_ring_stats(&capture->ring[ring], stats, error);
 }
 
@@ -431,6 +438,7 @@ int netring_send(struct netring *capture, const void *frame, size_t length, stru
 {
 	ssize_t sent;
 
+	capture_start(capture);
 	if (capture_is_xdp(capture))
 		return xdp_ring_send(&capture->ring[0], frame, length, error);
 	sent = send(capture->ring[0].fd, frame, length, 0);

@@ -22,6 +22,7 @@ _Static_assert(sizeof(struct xdp_frame) - offsetof(struct xdp_frame, tai_ns) == 
 
 struct labels {
 	unsigned pass;	   /* to the host */
+	unsigned stray;	   /* to the host, and there is no socket for its queue */
 	unsigned verdict;  /* R0: what the filter says */
 	unsigned unjudged; /* to user space, which judges */
 	unsigned beyond;   /* the filter wants what XDP cannot show it */
@@ -50,7 +51,7 @@ static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *op
 	ebpf_emit(code, ebpf_alu_imm(BPF_ADD, BPF_REG_2, STACK_QUEUE));
 	ebpf_emit_map(code, BPF_REG_1, options->sockets_fd);
 	ebpf_emit(code, ebpf_call(BPF_FUNC_map_lookup_elem));
-	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JEQ, 0), labels->pass);
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JEQ, 0), labels->stray);
 	ebpf_emit(code, ebpf_call(options->tai ? BPF_FUNC_ktime_get_tai_ns : BPF_FUNC_ktime_get_ns));
 	ebpf_emit(code, ebpf_store(BPF_DW, BPF_REG_10, STACK_TAI, BPF_REG_0));
 	ebpf_emit(code, load_context(BPF_REG_7, offsetof(struct xdp_md, data)));
@@ -78,7 +79,7 @@ static int emit_filter(struct ebpf_code *code, const struct xdp_code_options *op
 		context.beyond_label = labels->beyond;
 	emit_switch(code, BPF_REG_2, options->switch_fd);
 	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_2, offsetof(struct xdp_switch, in_force)));
-	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, XDP_IN_FORCE_COMPILED), options->interprets ? labels->other : labels->unjudged);
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, XDP_IN_FORCE_COMPILED), labels->other);
 	if (!options->judges) {
 		ebpf_jump(code, ebpf_always(), labels->unjudged);
 		return 0;
@@ -147,6 +148,21 @@ static void emit_end(struct ebpf_code *code, const struct xdp_code_options *opti
 	ebpf_emit(code, ebpf_exit());
 }
 
+/* Queues may be added while the program runs: who captures is to know that their packets pass by. */
+static void emit_stray(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	ebpf_place(code, labels->stray);
+	if (options->receive_queues) {
+		ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_10, STACK_QUEUE));
+		ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JLT, (int)options->receive_queues), labels->pass);
+		emit_switch(code, BPF_REG_2, options->switch_fd);
+		ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_2, offsetof(struct xdp_switch, stray_queue), BPF_REG_1));
+		ebpf_emit(code, ebpf_mov_imm(BPF_REG_1, 1));
+		ebpf_emit(code, EBPF_MAKE(BPF_STX | BPF_ATOMIC | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct xdp_switch, strays), BPF_ADD));
+	}
+	ebpf_jump(code, ebpf_always(), labels->pass);
+}
+
 static void emit_interpreter(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
 {
 	const struct xdp_interpreter_labels where = {
@@ -154,14 +170,24 @@ static void emit_interpreter(struct ebpf_code *code, const struct xdp_code_optio
 	};
 	const struct xdp_filter_context context = xdp_code_context(options);
 
-	ebpf_place(code, labels->other);
 	xdp_interpreter_emit(code, &where);
 	xdp_interpreter_emit_function(code, &where, &context);
 }
 
+/* The translated filter is not in force. */
+static void emit_other(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	ebpf_place(code, labels->other);
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JEQ, XDP_IN_FORCE_HOST), labels->pass);
+	if (options->interprets)
+		emit_interpreter(code, options, labels);
+	else
+		ebpf_jump(code, ebpf_always(), labels->unjudged);
+}
+
 int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options, struct netring_error *error)
 {
-	const struct labels labels = { ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code) };
+	const struct labels labels = { ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code), ebpf_label(code) };
 	int ret;
 
 	emit_begin(code, options, &labels);
@@ -171,7 +197,7 @@ int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options
 	if (ebpf_is_target(code, labels.beyond))
 		emit_beyond(code, &labels);
 	emit_end(code, options, &labels);
-	if (options->interprets)
-		emit_interpreter(code, options, &labels);
+	emit_stray(code, options, &labels);
+	emit_other(code, options, &labels);
 	return ebpf_finish(code, error);
 }

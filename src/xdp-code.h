@@ -18,6 +18,7 @@
 struct xdp_code_options {
 	int ifindex;
 	int sockets_fd;		/* XSKMAP */
+	unsigned receive_queues; /* of the interface; what comes on others, which have been added since, is counted. 0: nothing is */
 	int switch_fd;		/* an array of one struct xdp_switch */
 	uint16_t hardware_type;	/* ARPHRD_* */
 	bool has_address;

@@ -21,6 +21,7 @@
 /* What is in force: a word of the process's, which the program loads once for each packet. */
 #define XDP_IN_FORCE_COMPILED 0 /* the filter that is translated into the program */
 #define XDP_IN_FORCE_ALL 3	/* none: every packet goes to user space, not judged */
+#define XDP_IN_FORCE_HOST 4	/* none: every packet goes on to the host, because nobody reads yet */
 #define XDP_IN_FORCE_MASK 3	/* 1 and 2: a slot; its number is above these bits */
 #define XDP_IN_FORCE_SHIFT 2
 
@@ -34,6 +35,9 @@ struct xdp_slot {
 /* The value of the map that process and program share, in memory: filters change without a system call. */
 struct xdp_switch {
 	uint32_t in_force;	/* released by the process behind what it wrote to a slot */
+	uint32_t strays;	/* counted by the program: packets that came on a queue which was not there when it was made; the last such queue's number */
+	uint32_t stray_queue;
+	uint32_t told_of_strays;	/* the process's */
 	uint32_t zero;		/* always: of a number from memory the verifier knows nothing, and so it does not try what follows from 0 */
 	struct xdp_slot slot[XDP_SLOTS];
 };

@@ -212,7 +212,7 @@ static void report(const struct xdp_port *port, const struct packet_ring *rings,
 		  rings[0].cells, (unsigned long long)~rings[0].xdp->chunk_mask + 1, rings[0].drives ? ", with the driver polled" : "");
 	log_write(&port->log, LOG_WARN, "%s: XDP does not see what this host sends%s", interface,
 		  strips ? ", nor VLAN tags, which the adapter takes out (ethtool -K rxvlan off)" : "");
-	if (interface_longest_frame(port->watch_fd, interface, &longest) == 0 && longest > rings[0].xdp->longest)
+	if (!rings[0].xdp->gather.place && interface_longest_frame(port->watch_fd, interface, &longest) == 0 && longest > rings[0].xdp->longest)
 		log_write(&port->log, LOG_WARN,
 			  "%s: packets of more than %u bytes are lost, and its MTU allows %u (NETRING_XDP_FRAME_SIZE, or the MTU)", interface,
 			  rings[0].xdp->longest, longest);
@@ -231,11 +231,16 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 		.mode = config->xdp.mode,
 		.steal = config->xdp.steal,
 		.strict = config->strict,
+		.waits = true,
+		.fragments = true,
 		.queues = QUEUE_LIST_MAX,
 		.log = &port->log,
 	};
 	int ret = open_watch(port, config, config->interface, &options.link, error);
 
+	program.receive_queues = ret == 0 ? (unsigned)interface_receive_queues(port->watch_fd, config->interface) : 0;
+	if (ret == 0 && interface_longest_frame(port->watch_fd, config->interface, &options.longest) < 0)
+		options.longest = 0;
 	if (ret == 0)
 		ret = plan_frames(port, config, memory_limit, &options, error);
 	if (ret == 0) {

@@ -54,10 +54,38 @@ void xdp_program_detach(struct xdp_program *program)
 	close_descriptor(&program->link_fd);
 }
 
+void xdp_program_look_for_strays(const struct xdp_program *program)
+{
+	struct xdp_switch *control = program->control;
+
+	if (__atomic_load_n(&control->strays, __ATOMIC_ACQUIRE) == 0 || __atomic_exchange_n(&control->told_of_strays, 1, __ATOMIC_RELAXED))
+		return;
+	log_write(program->options.log, LOG_WARN,
+		  "%s: packets come on receive queue %u (counted from 0), and it had %u when the capture began: what comes on queues that are added "
+		  "later "
+		  "goes to the host, and is not captured; start the capture again",
+		  program->interface, control->stray_queue, program->options.receive_queues);
+}
+
+/* Of several processes that have the program, the first that closes it. */
+static void sum_up_strays(const struct xdp_program *program)
+{
+	uint32_t strays;
+
+	xdp_program_look_for_strays(program);
+	strays = __atomic_exchange_n(&program->control->strays, 0, __ATOMIC_RELAXED);
+	if (strays == 0)
+		return;
+	log_write(program->options.log, LOG_WARN, "%s: %u packets came on receive queues that were added later, and were not captured",
+		  program->interface, strays);
+}
+
 /* The link first: no packet is in the program when its maps go. */
 void xdp_program_close(struct xdp_program *program)
 {
 	xdp_program_detach(program);
+	if (program->control)
+		sum_up_strays(program);
 	close_descriptor(&program->program_fd);
 	if (program->control)
 		munmap(program->control, sizeof(*program->control));
@@ -244,6 +272,7 @@ static struct xdp_code_options code_options(const struct xdp_program *program)
 {
 	struct xdp_code_options options = { .ifindex = program->options.ifindex,
 					    .sockets_fd = program->sockets_fd,
+					    .receive_queues = program->options.receive_queues,
 					    .switch_fd = program->switch_fd,
 					    .hardware_type = program->hardware_type,
 					    .has_address = program->has_address,
@@ -531,5 +560,21 @@ int xdp_program_add(struct xdp_program *program, unsigned queue, int fd, struct 
 
 int xdp_program_attach(struct xdp_program *program, struct netring_error *error)
 {
+	if (program->options.waits) {
+		program->waiting = true;
+		program->waiting_for = program->control->in_force;
+		put_in_force(program, XDP_IN_FORCE_HOST);
+	}
 	return xdp_attach(program->bpf, &program->options, program->program_fd, &program->link_fd, &program->native, error);
+}
+
+void xdp_program_start(struct xdp_program *program)
+{
+	uint32_t waits = XDP_IN_FORCE_HOST;
+
+	if (!program->waiting)
+		return;
+	program->waiting = false;
+	/* Not if a filter has been set meanwhile: by this process, by one that it has forked, or by that which has forked it. */
+	__atomic_compare_exchange_n(&program->control->in_force, &waits, program->waiting_for, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }

@@ -7,7 +7,7 @@
  *
  *	xdp_program_open	looks for what is in the way, makes maps and program; nothing is attached yet
  *	xdp_program_add		a socket for a queue
- *	xdp_program_attach	from here on packets come
+ *	xdp_program_attach	from here on packets come; or they do from xdp_program_start on
  *	xdp_program_set_filter	replaces the filter while packets come
  *	xdp_program_detach	from here on none come
  *	xdp_program_close	detaches, too; accepts any half-open state
@@ -28,8 +28,10 @@ struct xdp_program_options {
 	enum netring_xdp_mode mode;
 	bool steal;			/* also where the host needs the interface */
 	bool strict;			/* what falls back is an error */
+	bool waits;			/* for xdp_program_start, or the first xdp_program_set_filter: until then the host gets every packet */
 	bool fragments;			/* packets may be longer than a page (BPF_F_XDP_HAS_FRAGS, Linux 5.18; without it there, see below) */
 	unsigned queues;		/* of the interface: the map has so many places */
+	unsigned receive_queues;	/* that it has now: what comes on others, added later, is counted and said. 0: nothing is */
 	const struct log *log;		/* must outlive the program */
 };
 
@@ -56,6 +58,8 @@ struct xdp_program {
 	uint8_t address[6];
 	int status_fd;			/* a status in /proc, not read yet: whether there is a seccomp filter */
 	int types_fd;			/* of the interpreter's function */
+	bool waiting;			/* for xdp_program_start */
+	uint32_t waiting_for;		/* what it puts in force */
 	unsigned slot;			/* of the switch, the last that was written to */
 	uint32_t filters;		/* written to slots so far */
 	bool told_user_space;		/* logged */
@@ -83,6 +87,9 @@ int xdp_program_add(struct xdp_program *program, unsigned queue, int fd, struct 
  */
 int xdp_program_attach(struct xdp_program *program, struct netring_error *error);
 
+/* Lets in what the filter wants, if that is still to be done. Memory only: it needs no privilege. In every process that has the program, the first does it. */
+void xdp_program_start(struct xdp_program *program);
+
 /*
  * Replaces the filter (length 0: all packets). When it returns, no packet is judged by the old one any more but those that are in rings already or on
  * their way there. 0: it runs in XDP, interpreted where it cannot be translated, the verifier refuses it, or the process may not load programs any more
@@ -90,6 +97,9 @@ int xdp_program_attach(struct xdp_program *program, struct netring_error *error)
  * failure the old one is in force.
  */
 int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error);
+
+/* Says, once, that packets have come on queues which were not there when the program was opened. A look at memory, for any thread. */
+void xdp_program_look_for_strays(const struct xdp_program *program);
 
 /* Takes it off the interface. Filters may still be set, to no effect. */
 void xdp_program_detach(struct xdp_program *program);

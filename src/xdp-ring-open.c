@@ -19,6 +19,7 @@
 
 #include "packet-filter.h"
 #include "xdp-fill.h"
+#include "xdp-gather.h"
 #include "xdp-ring.h"
 
 #ifndef SO_PREFER_BUSY_POLL
@@ -66,6 +67,7 @@ void xdp_ring_close(struct packet_ring *ring)
 	unmap_area(&queue->fill);
 	unmap_area(&queue->transmit);
 	unmap_area(&queue->completion);
+	xdp_gather_close(queue);
 	if (queue->umem)
 		munmap(queue->umem, queue->umem_length);
 	/* Its lock may be in use by another process that has it, too. */
@@ -245,45 +247,70 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* 0, or the errno. */
-static int bind_patiently(const struct packet_ring *ring, const struct sockaddr_xdp *address)
+/* 0, or the errno. Waits until end_ms for a queue that is in use. */
+static int bind_patiently(const struct packet_ring *ring, uint16_t flags, uint64_t end_ms)
 {
-	uint64_t end = now_ms() + BUSY_MS;
+	const struct sockaddr_xdp address = {
+		.sxdp_family = AF_XDP,
+		.sxdp_flags = flags,
+		.sxdp_ifindex = (uint32_t)ring->ifindex,
+		.sxdp_queue_id = ring->xdp->number,
+	};
 
-	while (bind(ring->fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+	while (bind(ring->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		int err = errno;
 
-		if (err != EBUSY || now_ms() >= end)
+		if (err != EBUSY || now_ms() >= end_ms)
 			return err;
 		poll(NULL, 0, BUSY_LOOK_MS);
 	}
 	return 0;
 }
 
-/* Without a word from the user the kernel tries without a copy, and copies where the driver cannot. */
-static uint16_t bind_flags(const struct netring_config *config)
+/*
+ * What to bind with, one after the other. Where the driver gives packets without a copy, but not those in several frames, the kernel copies if they are
+ * asked for. So they are asked for where packets may be that long, and otherwise where nothing is lost by it. Before Linux 6.6 nobody has them.
+ */
+static unsigned bind_flags(const struct netring_config *config, bool long_packets, uint16_t flags[3])
 {
-	switch (config->xdp.copy) {
-	case NETRING_XDP_COPY:
-		return XDP_USE_NEED_WAKEUP | XDP_COPY;
-	case NETRING_XDP_ZEROCOPY:
-		return XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY;
-	default:
-		return XDP_USE_NEED_WAKEUP;
-	}
+	uint16_t common = XDP_USE_NEED_WAKEUP;
+	unsigned count = 0;
+
+	if (config->xdp.copy == NETRING_XDP_COPY)
+		common |= XDP_COPY;
+	else if (config->xdp.copy == NETRING_XDP_ZEROCOPY)
+		common |= XDP_ZEROCOPY;
+	if (config->xdp.copy == NETRING_XDP_COPY_AUTO && !long_packets)
+		flags[count++] = common | XDP_ZEROCOPY;
+	flags[count++] = common | XDP_USE_SG;
+	flags[count++] = common;
+	return count;
 }
 
-static int bind_queue(struct packet_ring *ring, const struct netring_config *config, struct netring_error *error)
+/* 0, or the errno of the last attempt. */
+static int bind_somehow(struct packet_ring *ring, const struct netring_config *config, bool long_packets)
 {
-	struct sockaddr_xdp address = {
-		.sxdp_family = AF_XDP,
-		.sxdp_flags = bind_flags(config),
-		.sxdp_ifindex = (uint32_t)ring->ifindex,
-		.sxdp_queue_id = ring->xdp->number,
-	};
+	uint16_t flags[3], used;
+	unsigned count = bind_flags(config, long_packets, flags);
+	uint64_t end_ms = now_ms() + BUSY_MS;
+	int err = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		used = flags[i];
+		err = bind_patiently(ring, used, end_ms);
+		if (err == 0 && used & XDP_USE_SG)
+			err = -xdp_gather_open(ring->xdp);
+		if (err == 0 || err == EPERM || err == ENODEV || err == ENETDOWN)
+			break;
+	}
+	return err;
+}
+
+static int bind_queue(struct packet_ring *ring, const struct netring_config *config, bool long_packets, struct netring_error *error)
+{
 	struct xdp_options options = { 0 };
 	socklen_t size = sizeof(options);
-	int err = bind_patiently(ring, &address);
+	int err = bind_somehow(ring, config, long_packets);
 
 	if (err == EBUSY)
 		return error_set(error, EBUSY, "%s: receive queue %u has an AF_XDP socket already, another program's", ring->interface,
@@ -364,7 +391,7 @@ int xdp_ring_open(struct packet_ring *ring, const struct netring_config *config,
 	if (ret == 0) {
 		hand_out_frames(ring, options);
 		set_busy_poll(ring);
-		ret = bind_queue(ring, config, error);
+		ret = bind_queue(ring, config, options->longest > ring->xdp->longest, error);
 	}
 	if (ret == 0 && !ring->xdp->zero_copy && options->frames >= XDP_FILL_ENTRIES_MIN)
 		xdp_fill_reuse(ring->xdp, XDP_FILL_LEAD, XDP_FILL_MARGIN);

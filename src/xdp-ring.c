@@ -14,11 +14,15 @@
 #include <time.h>
 
 #include "xdp-fill.h"
+#include "xdp-gather.h"
 #include "xdp-judge.h"
 #include "xdp-ring-open.h"
 
 /* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
 #define IN_FLIGHT 1024
+
+/* At packets that another thread is reading. */
+#define LOOKS_MAX 8
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
@@ -52,7 +56,7 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/* Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
+/* What is to be looked at now and then. Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
 static void compare_clocks(struct xdp_queue *queue)
 {
 	bool is_tai = queue->program->tai;
@@ -60,6 +64,7 @@ static void compare_clocks(struct xdp_queue *queue)
 
 	queue->tai_ahead_ns = is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
 	queue->batches = 0;
+	xdp_program_look_for_strays(queue->program);
 }
 
 int xdp_ring_corrupted(const struct packet_ring *ring, const struct xdp_desc *desc, struct netring_error *error)
@@ -99,13 +104,28 @@ static void note(struct packet_ring *ring)
 		ring->losing = true;
 }
 
-/* The consumer of the receive ring goes on, and the frames go back. */
-static void release(struct packet_ring *ring, uint32_t cells)
+/* Some of the cells in front of the reader's next are no packets of their own. Returns how many. */
+static uint32_t forget_gathered(struct xdp_queue *queue, uint32_t position, uint32_t cells)
+{
+	uint32_t continued = cells - xdp_gather_packets(queue, position, cells);
+
+	if (queue->seen - queue->taken <= cells) {
+		queue->gather.used = 0;
+		queue->gather.some = false;
+	}
+	__atomic_store_n(&queue->continued, queue->continued + continued, __ATOMIC_RELAXED);
+	return continued;
+}
+
+/* The consumer of the receive ring goes on, and the frames go back. Returns how many packets they were. */
+static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 {
 	struct xdp_queue *queue = ring->xdp;
-	uint32_t position = ring->position, straight = ring->cells - position;
+	uint32_t position = ring->position, straight = ring->cells - position, packets = cells;
 
 	note(ring);
+	if (unlikely(queue->gather.some))
+		packets -= forget_gathered(queue, position, cells);
 	if (unlikely(cells > straight)) {
 		ring->bytes += xdp_fill_put(queue, position, straight);
 		ring->bytes += xdp_fill_put(queue, 0, cells - straight);
@@ -121,12 +141,33 @@ static void release(struct packet_ring *ring, uint32_t cells)
 	/* Pair with the kernel's acquires: our last look at descriptors and frames comes before this. */
 	store_release(queue->fill.producer, queue->given);
 	store_release(queue->receive.consumer, queue->taken);
-	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELAXED);
+	/* Release: with what of it was no packet. */
+	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELEASE);
 	if (unlikely(__atomic_load_n(queue->fill.flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP))
 		xdp_ring.drive(ring);
+	return packets;
+}
+
+static void release(struct packet_ring *ring, uint32_t cells)
+{
+	release_cells(ring, cells);
 }
 
 /* In place */
+
+int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet)
+{
+	struct packet_ring *ring = cursor->ring;
+	uint32_t ahead = (uint32_t)(cursor->desc - desc_at(ring->xdp, ring->position)), cells;
+	int ret = xdp_gather(ring, ring->position + ahead, waiting(ring->xdp) - ahead, &cells, packet);
+
+	if (ret < 0)
+		return -EBADMSG;
+	cursor->desc += cells;
+	if (cursor->end < cursor->desc)
+		cursor->end = cursor->desc;
+	return ret;
+}
 
 int xdp_ring_borrow(struct packet_ring *ring, struct xdp_cursor *cursor, unsigned max)
 {
@@ -143,12 +184,21 @@ int xdp_ring_borrow(struct packet_ring *ring, struct xdp_cursor *cursor, unsigne
 	return 1;
 }
 
+static void count_gathered_rejected(struct packet_ring *ring)
+{
+	packet_ring_count_rejected(ring, ring->xdp->gather.rejected);
+	ring->xdp->gather.rejected = 0;
+}
+
 void xdp_ring_return(struct packet_ring *ring, const struct xdp_desc *desc)
 {
-	uint32_t packets = (uint32_t)(desc - desc_at(ring->xdp, ring->position));
+	uint32_t packets = release_cells(ring, (uint32_t)(desc - desc_at(ring->xdp, ring->position)));
 
+	if (unlikely(ring->xdp->gather.rejected)) {
+		packets -= ring->xdp->gather.rejected;
+		count_gathered_rejected(ring);
+	}
 	packet_ring_count_delivered(ring, packets);
-	release(ring, packets);
 }
 
 /* In bursts, and in lists */
@@ -200,8 +250,7 @@ static bool is_set_back(const struct xdp_queue *queue, uint64_t newest_ns)
 	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns < newest_ns;
 }
 
-/* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
-static bool take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
+bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
 {
 	uint64_t *newest_ns = queue->unstamped ? &queue->newest_of_some_ns : &queue->newest_ns;
 
@@ -235,7 +284,7 @@ void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet)
 	uint32_t keep;
 
 	packet->captured_len = packet->wire_len;
-	if (take_stamp(ring->xdp, frame)) {
+	if (xdp_ring_take_stamp(ring->xdp, frame)) {
 		packet->tai_ns = frame->tai_ns;
 		if (frame->verdict != 0 && frame->verdict < packet->captured_len)
 			packet->captured_len = frame->verdict;
@@ -258,55 +307,107 @@ static struct xdp_frame *frame_of(const struct packet_ring *ring, uint32_t cell)
 	return (struct xdp_frame *)(ring->xdp->umem + desc_at(ring->xdp, cell)->addr) - 1;
 }
 
+/* A packet that has been made ready, or is to be: its frame and the cells it takes. */
+struct ready {
+	struct xdp_frame *frame; /* NULL: it is not for the reader */
+	uint32_t cells;
+};
+
+static struct ready find_ready(const struct packet_ring *ring, uint32_t cell)
+{
+	struct xdp_frame *first = frame_of(ring, cell);
+
+	if (likely(!(desc_at(ring->xdp, cell)->options & XDP_PKT_CONTD)))
+		return (struct ready){ first, 1 };
+	return (struct ready){ xdp_gather_kept(ring, cell), xdp_notes_of(first)->cells };
+}
+
+/* 0, -EBADMSG, or -ENOBUFS as xdp_gather. */
+static int gather(struct packet_ring *ring, uint32_t cell, uint32_t there, struct xdp_packet *packet, struct ready *ready)
+{
+	int ret = xdp_gather(ring, cell, there, &ready->cells, packet);
+
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		ready->frame = NULL;
+	else
+		ready->frame = xdp_gather_keep(ring, cell, packet);
+	return 0;
+}
+
 /*
- * The frame of the packet that many behind the reader's, made ready if it is not yet. The caller knows that it is there. NULL: its descriptor is
- * corrupted.
+ * The packet that many behind the reader's, of so many that the caller knows to be there, made ready if it is not yet. -EBADMSG: its descriptor is
+ * corrupted; -ENOBUFS: others have to be given back first, but never for the reader's own.
  */
-static struct xdp_frame *make_ready(struct packet_ring *ring, uint32_t ahead, struct netring_error *error)
+static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, struct ready *ready, struct netring_error *error)
 {
 	struct xdp_queue *queue = ring->xdp;
 	uint32_t cell = (ring->position + ahead) & queue->receive.mask;
 	struct xdp_cursor cursor;
 	struct xdp_packet packet;
-	struct xdp_frame *frame;
+	int ret;
 
-	if ((int32_t)(queue->taken + ahead - queue->seen) < 0)
-		return frame_of(ring, cell);
-	open_cursor(ring, &cursor, cell, 1);
-	if (!xdp_ring_next(&cursor, &packet)) {
-		xdp_ring_corrupted(ring, cursor.desc, error);
-		return NULL;
+	if ((int32_t)(queue->taken + ahead - queue->seen) < 0) {
+		*ready = find_ready(ring, cell);
+		return 0;
 	}
-	frame = (struct xdp_frame *)packet.data - 1;
-	frame->captured_len = packet.captured_len;
-	frame->wire_len = packet.wire_len;
-	frame->time_ns = packet.tai_ns - cursor.tai_ahead_ns;
-	xdp_notes_of(frame)->cell = cell;
-	queue->seen = queue->taken + ahead + 1;
-	return frame;
+	open_cursor(ring, &cursor, cell, 1);
+	if (likely(xdp_ring_next(&cursor, &packet))) {
+		*ready = (struct ready){ (struct xdp_frame *)packet.data - 1, 1 };
+	} else {
+		ret = gather(ring, cell, there - ahead, &packet, ready);
+		if (ret == -EBADMSG)
+			return xdp_ring_corrupted(ring, cursor.desc, error);
+		if (ret < 0)
+			return ret;
+	}
+	queue->seen = queue->taken + ahead + ready->cells;
+	if (unlikely(!ready->frame))
+		return 0;
+	ready->frame->captured_len = packet.captured_len;
+	ready->frame->wire_len = packet.wire_len;
+	ready->frame->time_ns = packet.tai_ns - cursor.tai_ahead_ns;
+	xdp_notes_of(ready->frame)->cell = cell;
+	return 0;
+}
+
+static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
+{
+	const struct xdp_notes *notes = link ? (const struct xdp_notes *)((const uint8_t *)link - offsetof(struct xdp_notes, link)) : NULL;
+	unsigned cells = notes ? (notes->cell - ring->position) & ring->xdp->receive.mask : ring->taken;
+
+	ring->taken = 0;
+	return release_cells(ring, cells);
 }
 
 static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error)
 {
-	uint32_t there = waiting(ring->xdp);
-	unsigned n;
+	uint32_t there = waiting(ring->xdp), ahead = 0;
+	unsigned n = 0;
 
 	if (there == 0)
 		ring->xdp->batches = XDP_CLOCK_BATCHES;
 	burst->block_sequence = 0;
 	burst->losing = false;
-	for (n = 0; n < max && n < there; n++) {
-		struct xdp_frame *frame = make_ready(ring, n, n ? NULL : error);
+	while (n < max && ahead < there) {
+		struct ready ready;
+		int ret = make_ready(ring, ahead, there, &ready, ahead ? NULL : error);
 
-		if (!frame) {
-			if (n == 0)
-				return -EBADMSG;
+		if (ret < 0 && ahead == 0)
+			return ret;
+		if (ret < 0)
 			break;
-		}
-		view(ring, &burst->packet[n], (uint8_t *)frame);
+		if (likely(ready.frame != NULL))
+			view(ring, &burst->packet[n++], (uint8_t *)ready.frame);
+		ahead += ready.cells;
 	}
-	ring->taken = n;
-	return (int)n;
+	ring->taken = ahead;
+	ring->xdp->gather.rejected = 0; /* give_back counts them, too */
+	if (likely(n != 0 || ahead == 0))
+		return (int)n;
+	packet_ring_count_rejected(ring, give_back(ring, NULL));
+	return -EAGAIN;
 }
 
 static uint32_t cell_of(const struct packet_ring *ring, const uint8_t *place)
@@ -315,24 +416,15 @@ static uint32_t cell_of(const struct packet_ring *ring, const uint8_t *place)
 	return xdp_notes_of((struct xdp_frame *)place)->cell;
 }
 
-static unsigned give_back(struct packet_ring *ring, const struct sockaddr_ll *link)
-{
-	const struct xdp_notes *notes = link ? (const struct xdp_notes *)((const uint8_t *)link - offsetof(struct xdp_notes, link)) : NULL;
-	unsigned consumed = notes ? (notes->cell - ring->position) & ring->xdp->receive.mask : ring->taken;
-
-	ring->taken = 0;
-	release(ring, consumed);
-	return consumed;
-}
-
 /*
  * In a queue packets are in the order of their stamps, but they have been stamped before they came here: what another queue is going to get may be
  * older.
  */
 static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned max, struct netring_error *error)
 {
-	uint32_t there = waiting(ring->xdp);
+	uint32_t there = waiting(ring->xdp), at = ahead;
 	uint64_t last_ns = 0;
+	struct ready ready;
 	unsigned n;
 
 	list->losing = list->disorder = false;
@@ -340,19 +432,22 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	list->rest.left = 0;
 	if (there <= ahead)
 		ring->xdp->batches = XDP_CLOCK_BATCHES;
-	for (n = 0; n < max && ahead + n < there; n++) {
-		struct xdp_frame *frame = make_ready(ring, ahead + n, n ? NULL : error);
+	for (n = 0; n < max && at < there; at += ready.cells) {
+		int ret = make_ready(ring, at, there, &ready, at == ahead ? error : NULL);
 
-		if (!frame) {
-			if (n == 0)
-				return -EBADMSG;
+		if (ret < 0 && at == ahead)
+			return ret;
+		if (ret < 0)
 			break;
-		}
-		list->entry[n] = (struct packet_entry){ frame->time_ns, (uint8_t *)frame };
-		list->disorder |= frame->time_ns < last_ns;
-		last_ns = frame->time_ns;
+		if (unlikely(!ready.frame))
+			continue;
+		list->entry[n++] = (struct packet_entry){ ready.frame->time_ns, (uint8_t *)ready.frame };
+		list->disorder |= ready.frame->time_ns < last_ns;
+		last_ns = ready.frame->time_ns;
 	}
-	list->cells += n;
+	if (unlikely(ring->xdp->gather.rejected))
+		count_gathered_rejected(ring);
+	list->cells += at - ahead;
 	return (int)n;
 }
 
@@ -370,12 +465,32 @@ static bool is_filling(const struct packet_ring *ring, uint32_t ahead, uint64_t 
 	return false;
 }
 
+/* Looks at what waits for the reader, who may be another thread, and go on meanwhile. */
+static uint64_t count_received(const struct xdp_queue *queue, unsigned tries)
+{
+	uint64_t consumed, continued;
+	uint32_t pending, packets;
+
+	do {
+		consumed = __atomic_load_n(&queue->consumed, __ATOMIC_ACQUIRE);
+		continued = __atomic_load_n(&queue->continued, __ATOMIC_ACQUIRE);
+		pending = load_acquire(queue->receive.producer) - (uint32_t)consumed;
+		packets = xdp_gather_packets(queue, (uint32_t)consumed, pending);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (unlikely(__atomic_load_n(&queue->consumed, __ATOMIC_RELAXED) != consumed) && --tries);
+	return consumed - continued + packets;
+}
+
 uint64_t xdp_ring_received(const struct packet_ring *ring)
 {
-	uint64_t consumed = __atomic_load_n(&ring->xdp->consumed, __ATOMIC_RELAXED);
+	const struct xdp_queue *queue = ring->xdp;
+	uint64_t consumed;
 
+	if (queue->gather.place)
+		return count_received(queue, LOOKS_MAX);
+	consumed = __atomic_load_n(&queue->consumed, __ATOMIC_RELAXED);
 	/* The producer in 64 bits, whatever the reader has taken meanwhile. */
-	return consumed + (load_acquire(ring->xdp->receive.producer) - (uint32_t)consumed);
+	return consumed + (load_acquire(queue->receive.producer) - (uint32_t)consumed);
 }
 
 /*
@@ -391,7 +506,7 @@ static int ask(const struct packet_ring *ring, struct xdp_losses *losses)
 		return -errno;
 	losses->ring_full = counts.rx_ring_full;
 	losses->fill_empty = counts.rx_fill_ring_empty_descs < counts.rx_dropped ? counts.rx_fill_ring_empty_descs : counts.rx_dropped;
-	losses->other = counts.rx_dropped - losses->fill_empty;
+	losses->other = counts.rx_dropped - losses->fill_empty + __atomic_load_n(&ring->xdp->gather.too_long, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -417,6 +532,7 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 	struct xdp_losses losses;
 	int ret = ask(ring, &losses);
 
+	xdp_program_look_for_strays(ring->xdp->program);
 	if (ret < 0)
 		return error_errno(error, -ret, "failed to get statistics from socket");
 	stats->drops = sum(&losses);

@@ -20,6 +20,11 @@
 #include "xdp-frame.h"
 #include "xdp-program.h"
 
+#ifndef XDP_USE_SG /* Linux 6.6 */
+#define XDP_USE_SG (1 << 4)
+#define XDP_PKT_CONTD (1 << 0)
+#endif
+
 /* Frames on their way out at the same time; a power of two. */
 #define XDP_TRANSMIT_FRAMES 64
 
@@ -58,6 +63,15 @@ struct xdp_doubt {
 	uint64_t given, was_there;
 };
 
+/* See xdp-gather.h. */
+struct xdp_gather {
+	uint8_t *place;			/* NULL: packets come in one frame only */
+	size_t used;			/* by packets that are kept */
+	bool some;			/* of what has not been given back, some descriptors are no packet of their own */
+	uint32_t rejected;		/* by the filter, when they were put together; not counted yet */
+	uint64_t too_long;		/* lost; any thread may look */
+};
+
 /* The fill ring has as many entries as the receive ring, and all frames at first. */
 struct xdp_queue {
 	struct xdp_area receive, fill, transmit, completion;
@@ -74,6 +88,8 @@ struct xdp_queue {
 	uint32_t seen;			/* frames before this one have been made ready for the reader, and some of them may not have been consumed yet */
 	uint32_t snaplen;		/* UINT32_MAX: none */
 	uint64_t consumed;		/* taken, in 64 bits; any thread may look */
+	uint64_t continued;		/* of these, descriptors that were no packet of their own; the same */
+	struct xdp_gather gather;
 	uint64_t tai_ahead_ns;		/* TAI - UTC */
 	struct xdp_losses losses;	/* when the reader last asked */
 	unsigned batches;		/* since tai_ahead_ns was looked at */
@@ -89,7 +105,7 @@ struct xdp_queue {
 
 /* What the reader notes down in front of a frame. The kernel leaves 256 bytes of room. */
 struct xdp_notes {
-	uint32_t cell;
+	uint32_t cell, cells;		/* of the packet */
 	struct sockaddr_ll link;	/* written when the packet is looked at */
 	uint16_t unused;		/* a packet begins 2 bytes behind a multiple of 4, so that its IP header does not */
 	struct xdp_frame frame;
@@ -102,6 +118,7 @@ struct xdp_ring_options {
 	int watch_fd;			/* packet socket that tells of the interface, not owned; -1: another ring looks at it */
 	uint32_t frames, frame_size;	/* for receiving; powers of two */
 	uint32_t asked;			/* frames, if there were memory */
+	uint32_t longest;		/* packet that the interface may get; 0: nobody knows */
 	bool transmits;
 	const struct xdp_program *program;	/* must outlive the ring */
 };
@@ -152,9 +169,18 @@ struct xdp_packet {
  */
 void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
 
+/* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
+bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame);
+
+/* Of a packet in one frame: its length. More than that of any, if it is not in one frame. One number for the compiler: a comparison of both together. */
+static inline uint64_t xdp_ring_length(const struct xdp_desc *desc)
+{
+	return (uint64_t)desc->options << 32 | desc->len;
+}
+
 /*
- * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the descriptor cannot be true. Once only for
- * each packet, in the order of the ring.
+ * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the packet is not in one frame, or the
+ * descriptor cannot be true: see xdp_ring_gather. Once only for each packet, in the order of the ring.
  *
  * What an earlier packet has left in this memory is older than the packet before this one, and so cannot be taken for this packet's. It could be wiped
  * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp.
@@ -164,16 +190,17 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 	const struct xdp_desc *desc = cursor->desc;
 	struct xdp_frame *frame;
 	uint32_t length, captured;
+	uint64_t whole;
 
 	if (unlikely(desc == cursor->end))
 		return false;
-	length = desc->len;
+	whole = xdp_ring_length(desc);
 	/* An address of less than the notes wraps around. */
 	if (unlikely(desc->addr - sizeof(struct xdp_notes) > cursor->room))
 		return false;
-	captured = length;
-	if (unlikely(length > cursor->straight)) {
-		if (length > cursor->longest)
+	captured = length = (uint32_t)whole;
+	if (unlikely(whole > cursor->straight)) {
+		if (whole > cursor->longest)
 			return false;
 		captured = cursor->snaplen;
 	}
@@ -203,6 +230,12 @@ static inline void xdp_ring_cut(struct xdp_cursor *cursor, uint32_t snaplen)
 		cursor->snaplen = snaplen;
 	cursor->straight = cursor->snaplen < cursor->longest ? cursor->snaplen : cursor->longest;
 }
+
+/*
+ * Where xdp_ring_next did not go on: 1 and a packet in several frames, put together in memory that the next one overwrites; 0: it is not for the reader, and
+ * has been counted; both times the cursor has gone on, to behind its end if the packet goes on there. -EBADMSG: the descriptor cannot be true.
+ */
+int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet);
 
 /*
  * 1 and a cursor for up to max packets that are there, 0 if there are none, -EAGAIN if some of them have been made ready already (take them as a

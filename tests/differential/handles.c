@@ -6,8 +6,18 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Through AF_XDP packets are captured from the first call on that wants some: with NR_INTEREST that is here, and not when a case reads what it has sent. */
+static void show_interest(pcap_t *p)
+{
+	struct pcap_stat stats;
+
+	if (getenv("NR_INTEREST") != NULL && pcap_stats(p, &stats) < 0)
+		give_up("stats: %s", pcap_geterr(p));
+}
 
 pcap_t *open_how(const struct how *how)
 {
@@ -32,6 +42,8 @@ pcap_t *open_how(const struct how *how)
 	rc = pcap_activate(p);
 	if (rc < 0)
 		give_up("activate=%d \"%s\"", rc, pcap_geterr(p));
+	if (!how->idle)
+		show_interest(p);
 	return p;
 }
 
@@ -78,8 +90,7 @@ void collect(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 	if (packets->count < PACKETS_KEPT) {
 		packets->kept[packets->count].caplen = header->caplen;
 		packets->kept[packets->count].len = header->len;
-		packets->kept[packets->count].number =
-			header->caplen >= at + 2 ? (unsigned)(data[at] << 8 | data[at + 1]) : 0;
+		packets->kept[packets->count].number = header->caplen >= at + 2 ? (unsigned)(data[at] << 8 | data[at + 1]) : 0;
 	}
 	packets->hash = packets->hash * 31 + fingerprint(data, header->caplen);
 	packets->last_fraction = header->ts.tv_usec;
@@ -95,8 +106,8 @@ void say_packets(const char *label, const struct packets *packets)
 
 	text[0] = '\0';
 	for (unsigned i = 0; i < packets->count && i < PACKETS_KEPT && n < sizeof(text) - 64; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u/%u#%u", i > 0 ? " " : "",
-				      packets->kept[i].caplen, packets->kept[i].len, packets->kept[i].number);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u/%u#%u", i > 0 ? " " : "", packets->kept[i].caplen, packets->kept[i].len,
+				      packets->kept[i].number);
 	say("%s: n=%u [%s] hash=%016llx", label, packets->count, text, (unsigned long long)packets->hash);
 }
 

@@ -109,6 +109,7 @@ unsigned gen_received(unsigned count, uint8_t *last, size_t size, size_t *last_l
 struct how {
 	const char *device;
 	int snaplen, timeout_ms, promisc, immediate, buffer, precision, nonblock, protocol;
+	int idle;		/* nothing is called on it after activation */
 };
 
 pcap_t *open_how(const struct how *how);	/* gives the case up if activation fails */

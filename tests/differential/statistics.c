@@ -34,6 +34,21 @@ static void unread_counts(void)
 	before_and_after(1);
 }
 
+/* What comes between activation and the first call that wants packets. */
+static void before_first_look(void)
+{
+	struct packets early = { 0 }, late = { 0 };
+	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .idle = 1 });
+
+	send_in(2, 60);
+	drain_all(p, &early);
+	send_in(3, 60);
+	drain_all(p, &late);
+	say("early n=%u; late n=%u", early.count, late.count);
+	say_stats(p, "stats");
+	pcap_close(p);
+}
+
 /* 2000 frames of full size while nobody reads: 3 MB, more than libpcap's ring of 2 MiB. */
 static void stalled_reader(const char *device)
 {
@@ -273,6 +288,7 @@ static void unprivileged_stats(void)
 
 const struct test_case statistics_cases[] = {
 	{ "3.8-54 before and after reading", unread_counts },
+	{ "3.8-54 before the first look", before_first_look },
 	{ "3.8-54 2000 packets unread", stalled },
 	{ "3.8-54 2000 packets unread on any", stalled_any },
 	{ "3.8-54 2000 packets unread, immediate", stalled_immediate },

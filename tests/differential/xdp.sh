@@ -20,6 +20,9 @@ expected=${XDP_DIFFERENCES:-$here/xdp-differences.txt}
 
 variants_begin
 
+# See handles.c: packets are captured from the first sign of interest on.
+export NR_INTEREST=1
+
 # The log says other things of XDP, so it is not on stderr.
 xdp="NETRING_BACKEND=xdp NETRING_XDP_STEAL=1 NETRING_XDP_FRAMES=4096 NR_WITNESS=counters"
 variant first "NETRING_LOG_FILE=$work/log.first NETRING_RINGS=1 NETRING_RING_SIZE=32M" "$@"

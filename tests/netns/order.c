@@ -296,6 +296,9 @@ static int capture(const struct options *options)
 	reading.pcap = open_capture(options);
 	if (!reading.pcap)
 		return 1;
+	/* Through AF_XDP the first sign of interest is what packets are captured from. */
+	if (pcap_stats(reading.pcap, &stats) < 0)
+		return failed(reading.pcap, "pcap_stats");
 	puts("ready");
 	fflush(stdout);
 	ret = read_all(&reading);

@@ -20,6 +20,7 @@
 #include "capture.h"
 #include "fixture.h"
 #include "xdp-fill.h"
+#include "xdp-interpreter.h"
 
 /* Of the small rings of these tests. */
 #define FRAMES 1024
@@ -45,6 +46,15 @@ static struct netring_config xdp_config(void)
 	config.limit_memory = false;
 	config.xdp.frames = FRAMES;
 	return config;
+}
+
+/* Packets are captured from the first sign of interest on. */
+static struct netring *open_and_start(const struct netring_config *config)
+{
+	struct netring *capture = open_or_fail(config);
+
+	stats_of(capture);
+	return capture;
 }
 
 /* Opens, and fails: with this number, and with this in the sentence. */
@@ -79,10 +89,85 @@ static const struct netring_packet *take_one(struct netring *capture, struct net
 	return &burst->packet[0];
 }
 
+/* What is in force of the program, as it looks at it. */
+static uint32_t in_force(const struct netring *capture)
+{
+	return __atomic_load_n(&capture->port[0].program.control->in_force, __ATOMIC_RELAXED);
+}
+
+static void look_by_take(struct netring *capture)
+{
+	struct netring_burst burst;
+
+	ck_assert_int_eq(netring_take(capture, &burst, 1, NULL), 0);
+}
+
+static void look_by_wait(struct netring *capture)
+{
+	ck_assert_int_eq(netring_wait(capture, 0, NULL), 0);
+}
+
+static void look_by_descriptor(struct netring *capture)
+{
+	ck_assert_int_ge(netring_fd(capture), 0);
+}
+
+static void look_by_stats(struct netring *capture)
+{
+	stats_of(capture);
+}
+
+static void look_by_ring_stats(struct netring *capture)
+{
+	struct netring_stats stats;
+
+	ck_assert_int_eq(netring_ring_stats(capture, 0, &stats, NULL), 0);
+}
+
+static void look_by_filter(struct netring *capture)
+{
+	ck_assert_int_eq(netring_set_filter(capture, NULL, 0, NULL), 0);
+}
+
+static void look_by_sending(struct netring *capture)
+{
+	static const uint8_t frame[60];
+
+	ck_assert_int_eq(netring_send(capture, frame, sizeof(frame), NULL), sizeof(frame));
+}
+
+/* Opened only, it leaves the host its packets; each first sign of interest ends that. */
+START_TEST(begins_with_interest)
+{
+	static void (*const looks[])(struct netring *) = {
+		look_by_take, look_by_wait, look_by_descriptor, look_by_stats, look_by_ring_stats, look_by_filter, look_by_sending,
+	};
+	struct netring_config config = xdp_config();
+	uint8_t frame[60] = { 2 };
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
+		struct netring *capture = open_or_fail(&config);
+		struct netring_burst burst;
+
+		ck_assert_uint_eq(in_force(capture), XDP_IN_FORCE_HOST);
+		frame[20] = 1;
+		raw_send(sender, frame, sizeof(frame));
+		looks[i](capture);
+		ck_assert_uint_eq(in_force(capture), XDP_IN_FORCE_COMPILED);
+		frame[20] = 2;
+		raw_send(sender, frame, sizeof(frame));
+		ck_assert_uint_eq(take_one(capture, &burst)->data[20], 2);
+		netring_give_back(capture, &burst, 1);
+		ck_assert_uint_eq(stats_of(capture).packets, 1);
+		netring_close(capture);
+	}
+}
+END_TEST
+
 START_TEST(every_length)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct netring_burst burst;
 	uint8_t frame[1514];
 
@@ -111,7 +196,7 @@ END_TEST
 START_TEST(many_times_round)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 
 	for (unsigned first = 0; first < 20 * FRAMES; first += FRAMES / 2) {
 		sender_send_many(sender, TYPE_A, first, FRAMES / 2);
@@ -126,7 +211,7 @@ END_TEST
 START_TEST(partly_used)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct netring_burst burst;
 	uint64_t time_ns[10];
 
@@ -176,7 +261,7 @@ START_TEST(vlan_tags)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct netring_error error = { "" };
 	uint8_t tagged[FRAME_LEN], other[FRAME_LEN];
 	struct netring_burst burst;
@@ -212,7 +297,7 @@ START_TEST(filter_before_the_first)
 
 	config.filter = filter;
 	config.filter_length = type_filter(filter, TYPE_A, TYPE_A, 65535);
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	for (unsigned i = 0; i < 100; i++) {
 		sender_send(sender, TYPE_B, i, FRAME_LEN);
 		sender_send(sender, TYPE_A, i, FRAME_LEN);
@@ -228,7 +313,7 @@ END_TEST
 START_TEST(filter_while_queued)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct netring_error error = { "" };
 	struct sock_filter filter[5];
 	struct netring_stats stats;
@@ -265,7 +350,7 @@ START_TEST(filters_in_a_flood)
 
 	config.xdp.frames = 0;
 	config.block_count = 2048;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert_int_ge(netring_set_filter(capture, filter, type_filter(filter, TYPE_BOTH, TYPE_A, 65535), &error), 0);
 	flood_start(&flood, "nr0", 1000);
 	for (unsigned round = 0; round < 60; round++) {
@@ -306,7 +391,7 @@ START_TEST(one_protocol)
 	uint8_t tagged[FRAME_LEN];
 
 	config.protocol = TYPE_A;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	make_tagged(tagged, 42);
 	for (uint32_t round = 0; round < 3; round++) {
 		sender_send(sender, TYPE_B, round, FRAME_LEN);
@@ -334,7 +419,7 @@ START_TEST(snaplen)
 	struct sock_filter filter[5];
 
 	config.snaplen = 60;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	sender_send(sender, TYPE_A, 1, FRAME_LEN);
 	check_frame(take_one(capture, &burst), TYPE_A, 1, FRAME_LEN);
 	ck_assert_uint_eq(burst.packet[0].captured_len, 60);
@@ -355,7 +440,7 @@ START_TEST(no_metadata)
 	struct netring_burst burst;
 	struct xdp_cursor cursor;
 	struct xdp_packet packet;
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct xdp_queue *queue = capture->ring[0].xdp;
 	struct sock_filter filter[5];
 	uint8_t tagged[FRAME_LEN];
@@ -398,7 +483,7 @@ END_TEST
 START_TEST(overflow)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct netring_stats stats;
 
 	sender_send_many(sender, TYPE_A, 0, 3 * FRAMES);
@@ -449,13 +534,13 @@ END_TEST
 START_TEST(time_stamps)
 {
 	struct netring_config config = xdp_config(), other = small_config();
-	struct netring *capture = open_or_fail(&config), *sent;
+	struct netring *capture = open_and_start(&config), *sent;
 	struct netring_burst burst, sent_burst;
 	uint64_t last_ns = 0;
 
 	other.interface = "nr0";
 	other.block_timeout_ms = 1;
-	sent = open_or_fail(&other);
+	sent = open_and_start(&other);
 	for (unsigned i = 0; i < 200; i++) {
 		uint64_t time_ns, sent_ns;
 
@@ -518,7 +603,7 @@ START_TEST(two_queues)
 
 	wide_pair();
 	config.interface = "nr5";
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert_uint_eq(netring_rings(capture), 2);
 	fd = sender_open("nr4");
 	send_to_both(fd, 400);
@@ -558,7 +643,7 @@ START_TEST(two_queues_at_once)
 	wide_pair();
 	config.interface = "nr5";
 	config.immediate = true;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	fd = sender_open("nr4");
 	for (unsigned i = 0; i < 50; i++) {
 		struct timespec now;
@@ -589,8 +674,8 @@ START_TEST(one_of_two_queues)
 	wide_pair();
 	config.interface = host.interface = "nr5";
 	config.xdp.queues = "1";
-	capture = open_or_fail(&config);
-	rest = open_or_fail(&host);
+	capture = open_and_start(&config);
+	rest = open_and_start(&host);
 	fd = sender_open("nr4");
 	send_to_both(fd, 20);
 	for (unsigned i = 0; i < 10; i++) {
@@ -616,7 +701,7 @@ START_TEST(two_interfaces)
 	int other = sender_open("nr2");
 
 	config.interface = "nr1,nr3";
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert_uint_eq(netring_rings(capture), 2);
 	for (unsigned i = 0; i < 100; i++)
 		sender_send(i % 2 ? other : sender, TYPE_A, i, FRAME_LEN);
@@ -635,7 +720,7 @@ END_TEST
 START_TEST(send_arrives)
 {
 	struct netring_config config = xdp_config(), other = small_config();
-	struct netring *capture = open_or_fail(&config), *receiver;
+	struct netring *capture = open_and_start(&config), *receiver;
 	struct netring_error error = { "" };
 	struct netring_burst burst;
 	uint8_t frame[1520];
@@ -643,7 +728,7 @@ START_TEST(send_arrives)
 	other.interface = "nr0";
 	other.ignore_outgoing = true;
 	other.block_timeout_ms = 1;
-	receiver = open_or_fail(&other);
+	receiver = open_and_start(&other);
 	for (unsigned i = 0; i < sizeof(frame); i++)
 		frame[i] = (uint8_t)(i * 5 + 4);
 	/* More than there are frames to send from. */
@@ -698,13 +783,13 @@ static void send_numbered(struct netring *capture, uint8_t process)
 START_TEST(fork_and_send)
 {
 	struct netring_config config = xdp_config(), other = small_config();
-	struct netring *capture = open_or_fail(&config), *receiver;
+	struct netring *capture = open_and_start(&config), *receiver;
 	struct netring_burst burst;
 	int status;
 
 	other.interface = "nr0";
 	other.ignore_outgoing = true;
-	receiver = open_or_fail(&other);
+	receiver = open_and_start(&other);
 	for (unsigned round = 0; round < 2; round++) {
 		pid_t child = fork();
 
@@ -746,7 +831,7 @@ static bool wait_for(struct netring *capture, int expected)
 START_TEST(down_and_up)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 
 	sender_send_many(sender, TYPE_A, 0, 10);
 	expect_frames(capture, TYPE_A, 0, 10, 10);
@@ -771,7 +856,7 @@ START_TEST(deleted)
 
 	shell("ip link add nr6 type veth peer name nr7 && ip link set nr6 up && ip link set nr7 up");
 	config.interface = "nr7";
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	event = (struct pollfd){ .fd = netring_fd(capture), .events = POLLIN };
 	ck_assert_int_eq(poll(&event, 1, 0), 0);
 	shell("ip link del nr6");
@@ -818,7 +903,7 @@ START_TEST(moved)
 	shell("ip link add nr6 type veth peer name nr7 && ip link set nr6 up && ip link set nr7 up");
 	config.interface = "nr7";
 	neighbour = start_neighbour(orders); /* first: it shall have no descriptor of the capture's */
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	shell("ip link set nr7 netns %d", (int)neighbour);
 	ck_assert(wait_for(capture, -ENODEV));
 	ck_assert_int_eq(write(orders[1], "", 1), 1);
@@ -841,7 +926,7 @@ START_TEST(renamed)
 
 	shell("ip link add nr6 type veth peer name nr7 && ip link set nr6 up && ip link set nr7 up");
 	config.interface = "nr7";
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	shell("ip link set nr7 down && ip link set nr7 name nr8 && ip link set nr8 up");
 	ret = netring_send(capture, frame, sizeof(frame), &error);
 	ck_assert_msg(ret == (int)sizeof(frame), "%d %s", ret, error.text);
@@ -853,7 +938,7 @@ END_TEST
 START_TEST(descriptor)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct pollfd event = { .fd = netring_fd(capture), .events = POLLIN };
 	struct netring_burst burst;
 
@@ -876,7 +961,7 @@ START_TEST(busy_polling)
 	struct netring *capture;
 
 	config.busy_poll_us = 2000;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	for (unsigned i = 0; i < 50; i++) {
 		sender_send_many(sender, TYPE_A, i * 10, 10);
 		expect_frames(capture, TYPE_A, i * 10, 10, 10);
@@ -891,7 +976,7 @@ START_TEST(promiscuous)
 	struct netring *capture;
 
 	config.promiscuous = true;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	shell("ip -d link show nr1 | grep -q 'promiscuity 1'");
 	netring_close(capture);
 	shell("ip -d link show nr1 | grep -q 'promiscuity 0'");
@@ -905,7 +990,7 @@ START_TEST(open_and_close)
 	unsigned descriptors = open_descriptors();
 
 	for (unsigned i = 0; i < 200; i++) {
-		struct netring *capture = open_or_fail(&config);
+		struct netring *capture = open_and_start(&config);
 
 		sender_send(sender, TYPE_A, i, FRAME_LEN);
 		if (i % 10 == 0)
@@ -921,7 +1006,7 @@ END_TEST
 START_TEST(fork_and_read)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	int status;
 	pid_t child;
 
@@ -983,7 +1068,7 @@ END_TEST
 START_TEST(taken_already)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 
 	expect_refusal(&config, EBUSY, "nr1");
 	sender_send_many(sender, TYPE_A, 0, 1);
@@ -992,7 +1077,7 @@ START_TEST(taken_already)
 	shell("ip addr add 10.98.0.1/24 dev nr1");
 	expect_refusal(&config, EBUSY, "NETRING_XDP_STEAL");
 	config.xdp.steal = true;
-	netring_close(open_or_fail(&config));
+	netring_close(open_and_start(&config));
 	shell("ip addr del 10.98.0.1/24 dev nr1");
 }
 END_TEST
@@ -1008,7 +1093,7 @@ START_TEST(frames_of_the_size)
 	config.xdp.frames = 0;
 	config.block_size = 1 << 20;
 	config.block_count = 15;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert_uint_eq(capture->ring[0].cells, 2048);
 	ck_assert_uint_eq(capture->ring[1].cells, 2048);
 	netring_close(capture);
@@ -1026,11 +1111,11 @@ START_TEST(fallback)
 	config.interface = NULL;
 	expect_refusal(&config, EOPNOTSUPP, "any");
 	config.strict = false;
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert(!capture_is_xdp(capture));
 	netring_close(capture);
 	config.interface = "lo";
-	capture = open_or_fail(&config);
+	capture = open_and_start(&config);
 	ck_assert(!capture_is_xdp(capture));
 	netring_close(capture);
 }
@@ -1040,7 +1125,7 @@ END_TEST
 START_TEST(corrupted_descriptor)
 {
 	struct netring_config config = xdp_config();
-	struct netring *capture = open_or_fail(&config);
+	struct netring *capture = open_and_start(&config);
 	struct xdp_queue *queue = capture->ring[0].xdp;
 	struct xdp_desc *desc = queue->receive.entries, sound;
 	struct netring_error error = { "" };
@@ -1081,6 +1166,7 @@ int main(void)
 	fixture_enter();
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, begins_with_interest);
 	tcase_add_test(tcase, every_length);
 	tcase_add_test(tcase, many_times_round);
 	tcase_add_test(tcase, partly_used);

@@ -6,6 +6,7 @@
  *	transfer send ADDRESS PORT BYTES	the other end: bytes=N sum=HEX retransmits=N seconds=S
  *	transfer hear PORT			UDP until SIGTERM: datagrams=N
  *	transfer say ADDRESS PORT COUNT RATE	numbered datagrams a second
+ *	transfer sizes ADDRESS PORT BYTES...	a datagram of each size, full of different bytes
  *	transfer tai [SECONDS]			how far the kernel has TAI ahead of UTC, after setting it
  *
  * Those that wait for the other end print "ready" when they can be sent to.
@@ -188,6 +189,24 @@ static int say(const char *host, const char *port, uint64_t count, uint64_t rate
 	return 0;
 }
 
+static int say_sizes(const char *host, const char *port, char *const *sizes)
+{
+	static uint8_t bytes[UINT16_MAX];
+	int fd = connected_socket(SOCK_DGRAM, host, port);
+
+	if (fd < 0)
+		return 1;
+	for (; *sizes; sizes++) {
+		size_t size = strtoul(*sizes, NULL, 10);
+
+		for (size_t i = 0; i < size && i < sizeof(bytes); i++)
+			bytes[i] = (uint8_t)(i * 31 + i / 251 + size);
+		if (size > sizeof(bytes) || (send(fd, bytes, size, 0) < 0 && errno != ECONNREFUSED))
+			return failed("send");
+	}
+	return 0;
+}
+
 static int tai(const char *seconds)
 {
 	struct timex t = { .modes = 0 };
@@ -219,8 +238,10 @@ int main(int argc, char **argv)
 		return hear(argv[2]);
 	if (strcmp(what, "say") == 0 && argc == 6)
 		return say(argv[2], argv[3], strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10));
+	if (strcmp(what, "sizes") == 0 && argc > 4)
+		return say_sizes(argv[2], argv[3], argv + 4);
 	if (strcmp(what, "tai") == 0 && argc <= 3)
 		return tai(argv[2]);
-	fprintf(stderr, "transfer: receive PORT | send ADDRESS PORT BYTES | hear PORT | say ADDRESS PORT COUNT RATE | tai [SECONDS]\n");
+	fprintf(stderr, "transfer: receive PORT | send ADDRESS PORT BYTES | hear PORT | say ADDRESS PORT COUNT RATE | sizes ADDRESS PORT BYTES... | tai [SECONDS]\n");
 	return 2;
 }

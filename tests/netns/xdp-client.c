@@ -389,9 +389,13 @@ static void print_lengths(u_char *user, const struct pcap_pkthdr *header, const 
 static int lengths(const char *interface, int count)
 {
 	pcap_t *pcap = created(interface);
+	struct pcap_stat stats;
 
 	if (pcap_activate(pcap) < 0)
 		return failed(interface, pcap_geterr(pcap));
+	/* Through AF_XDP the first sign of interest is what packets are captured from. */
+	if (pcap_stats(pcap, &stats) < 0)
+		return failed("pcap_stats", pcap_geterr(pcap));
 	puts("ready");
 	fflush(stdout);
 	if (pcap_loop(pcap, count, print_lengths, NULL))

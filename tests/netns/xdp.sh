@@ -167,6 +167,38 @@ what_is_true "a filter that comes without privileges"
 nr_wait 2 xdp_is_off nr3
 ok $? "no program is left"
 
+# ---- the host's packets while captures begin and end ----
+
+STARTS=5
+
+# pings_beside_starts: 0 if the captures began. What ping says is in $NR_TMP/PINGING.out.
+pings_beside_starts() {
+	local i
+	nr_start PINGING "$NR_TX" ping -q -i 0.001 -c 100000 $RX_ADDRESS >"$NR_TMP/PINGING.out" 2>&1
+	for ((i = 0; i < STARTS; i++)); do
+		program_start BEGINNING 'listening on' "$NR_RX" "${XDP[@]}" NETRING_XDP_STEAL=1 "$@" tcpdump -n -i nr3 -Z root -w /dev/null udp port 7777 &&
+			xdp_is_on nr3 || break
+		nr_stop "$BEGINNING" INT
+		nr_wait 2 xdp_is_off nr3
+	done
+	nr_stop "$PINGING" INT
+	[ $i = $STARTS ]
+}
+
+# no_ping_lost NAME SETTING…
+no_ping_lost() {
+	local name=$1 sent
+	shift
+	pings_beside_starts "$@"
+	ok $? "$name: $STARTS captures begin" "$(program_output BEGINNING)"
+	sent=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' "$NR_TMP/PINGING.out")
+	[ "${sent:-0}" -gt 200 ] && grep -q ' 0% packet loss' "$NR_TMP/PINGING.out"
+	ok $? "$name: the host misses none of the packets that the filter does not want" "$(cat "$NR_TMP/PINGING.out")"
+	echo "# $name: $(grep transmitted "$NR_TMP/PINGING.out")"
+}
+no_ping_lost "captures that begin"
+no_ping_lost "captures that begin, in generic mode" NETRING_XDP_MODE=generic
+
 # ---- filters that follow each other under traffic ----
 
 # switching NAME ARGUMENT…
