@@ -412,6 +412,8 @@ int netring_stats(struct netring *capture, struct netring_stats *stats, struct n
 			return ret;
 		add_stats(&sum, &one);
 	}
+	for (unsigned i = 0; i < capture->ports; i++)
+		xdp_port_look_at_queues(&capture->port[i]);
 	*stats = sum;
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "geometry.h"
 #include "interface.h"
+#include "xdp-interpreter.h"
 #include "xdp-protocol.h"
 
 /* Less than this is no ring: one round of NAPI for each of a few CPUs fills it. */
@@ -49,6 +50,19 @@ void xdp_port_let_go(struct xdp_port *port)
 
 	if (getsockname(port->watch_fd, (struct sockaddr *)&address, &size) == 0 && address.sll_ifindex == -1)
 		xdp_program_detach(&port->program);
+}
+
+void xdp_port_look_at_queues(const struct xdp_port *port)
+{
+	const struct xdp_program *program = &port->program;
+	unsigned queues = (unsigned)interface_receive_queues(port->watch_fd, program->interface);
+
+	if (queues <= program->options.receive_queues || __atomic_exchange_n(&program->control->told_of_strays, 1, __ATOMIC_RELAXED))
+		return;
+	log_write(&port->log, LOG_WARN,
+		  "%s: it has %u receive queues, and had %u when the capture began: what comes on those that were added goes to the host, and is not "
+		  "captured; start the capture again",
+		  program->interface, queues, program->options.receive_queues);
 }
 
 static int look_up_link(int fd, const char *interface, struct sockaddr_ll *link, struct netring_error *error)

@@ -40,6 +40,12 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
  */
 void xdp_port_let_go(struct xdp_port *port);
 
+/*
+ * Says, once, that the interface has got more receive queues since it was opened: their packets are not captured, as no process without privilege may open
+ * sockets for them. Some drivers run the program on them, which says so by itself; veth does not. One system call.
+ */
+void xdp_port_look_at_queues(const struct xdp_port *port);
+
 /* Detaches the program, so that the host has its packets again, before the rings are closed. Accepts any half-open state. */
 void xdp_port_close(struct xdp_port *port);
 

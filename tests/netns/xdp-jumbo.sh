@@ -143,10 +143,8 @@ if command -v ethtool >/dev/null && in_tx ethtool -L nr0 rx 1 tx 1 >/dev/null 2>
 	send_start 1 1 nr0 -c 1000 -r 5000
 	send_end
 	order_end
-	[ "$(grep -c 'packets come on receive queue 1 .*it had 1 ' "$NR_TMP/order.err")" = 1 ]
+	[ "$(grep -c 'it has 2 receive queues, and had 1 ' "$NR_TMP/order.err")" = 1 ]
 	ok $? "a queue is added: said, once, with the numbers" "$(said)"
-	grep -q ": $((SENT - $(field packets "$ORDERED"))) packets came on receive queues" "$NR_TMP/order.err"
-	ok $? "a queue is added: what was missed is counted" "$(said)"
 else
 	skip "queues that are added" "no ethtool, or it changes no queues here"
 fi
