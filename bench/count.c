@@ -304,6 +304,9 @@ static int run_capture(const struct options *o)
 	pcap = open_capture(o, &activate_ns);
 	if (!pcap)
 		return 1;
+	/* Through AF_XDP the first sign of interest is what packets are captured from. */
+	if (pcap_stats(pcap, &stats) < 0)
+		return 1;
 	puts("ready");
 	fflush(stdout);
 	sleep_ms(o->stall_ms);

@@ -148,7 +148,7 @@ struct xdp_cursor {
 	const struct xdp_desc *first;
 	uint8_t *umem;
 	uint64_t room;			/* behind the notes of the last packet that there can be */
-	uint32_t longest;		/* packet */
+	uint64_t longest;		/* packet in one frame; as wide as what it is compared with */
 	uint64_t tai_ahead_ns;
 	uint32_t snaplen;		/* see xdp_ring_cut */
 	uint32_t straight;		/* the smaller one of these two: a longer packet is looked at twice */
