@@ -300,7 +300,7 @@ static int bind_somehow(struct packet_ring *ring, const struct netring_config *c
 		err = bind_patiently(ring, used, end_ms);
 		if (err == 0 && used & XDP_USE_SG)
 			err = -xdp_gather_open(ring->xdp);
-		if (err == 0 || err == EPERM || err == ENODEV || err == ENETDOWN)
+		if (err == 0 || err == EPERM || err == ENODEV || err == ENETDOWN || err == ENOMEM)
 			break;
 	}
 	return err;
