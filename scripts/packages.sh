@@ -6,7 +6,7 @@
 # To build. gcc does not bring the C library's headers unless recommended packages are installed, so they are named.
 # shellcheck disable=SC2034 # used by the scripts that read this file
 PACKAGES_BUILD=(autoconf automake gcc libc6-dev make pkg-config
-	libbpf-dev libdbus-1-dev libpcap-dev liburing-dev)
+	libbpf-dev libdbus-1-dev libmnl-dev libpcap-dev liburing-dev)
 
 # To show it.
 # shellcheck disable=SC2034
