@@ -69,7 +69,9 @@ static void collect_sysctl(struct facts *facts, const char *name)
 			*c = '/';
 	snprintf(fact, sizeof(fact), "host.sysctl.%s", name);
 	ret = host_file_line(line, sizeof(line), path);
-	if (ret < 0)
+	if (ret == -ENOENT && strncmp(name, "net.core.", 9) == 0)
+		facts_why(facts, fact, "this network namespace does not show it, or the kernel does not have it");
+	else if (ret < 0)
 		facts_why(facts, fact, "%s: %s", path, strerror(-ret));
 	else
 		facts_set(facts, fact, line);

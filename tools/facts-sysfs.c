@@ -164,6 +164,15 @@ static void collect_irqs(struct facts *facts, const char *interface, const char 
 		facts_why(facts, "nic.irqs", "/proc/irq does not show them");
 }
 
+/* A virtio device's features are a line of 0 and 1; number 53 is that it takes orders on when to interrupt (VIRTIO_NET_F_NOTF_COAL). */
+static void collect_virtio(struct facts *facts, const char *interface)
+{
+	char line[HOST_FILE_LINE];
+
+	if (host_file_line(line, sizeof(line), path_of(interface, "device/features").text) == 0 && strlen(line) > 53)
+		facts_set(facts, "nic.virtio.coalescing", line[53] == '1' ? "yes" : "no");
+}
+
 static void collect_device(struct facts *facts, const char *interface)
 {
 	const char *device = bus_device(interface);
@@ -173,6 +182,8 @@ static void collect_device(struct facts *facts, const char *interface)
 	if (facts_is(facts, "if.kind", "virtual"))
 		facts_set(facts, "if.kind", "physical");
 	collect_node(facts, interface, device);
+	if (strcmp(device, "device") != 0)
+		collect_virtio(facts, interface);
 	collect_irqs(facts, interface, device);
 }
 

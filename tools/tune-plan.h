@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What to change on an interface and its host, so that captures on it lose less: decided from facts alone, so that it can be asked about a host that was
+ * recorded elsewhere. Nothing is read or set here.
+ */
+#ifndef NETRING_TUNE_PLAN_H
+#define NETRING_TUNE_PLAN_H
+
+#include "facts.h"
+
+enum tune_profile { TUNE_HIGH_THROUGHPUT, TUNE_LOW_LATENCY, TUNE_LOW_MEMORY, TUNE_JUMBO, TUNE_PROFILES };
+
+enum tune_state {
+	TUNE_CHANGE,	/* proposed has the new value */
+	TUNE_FINE,	/* as it should be */
+	TUNE_LEFT,	/* cannot be changed, or is better not: why says the reason */
+};
+
+enum tune_outcome { TUNE_NOT_TRIED, TUNE_DONE, TUNE_FAILED };
+
+struct tune_row {
+	char setting[128];	/* the fact's name: nic.ring.rx */
+	char *now, *proposed;	/* as facts write them; NULL: unknown, or none */
+	char why[200];
+	enum tune_state state;
+	enum tune_outcome outcome;	/* of setting it; if it failed, why has the reason */
+};
+
+/* The rows are in the order in which they have to be set; undone in the opposite one. */
+struct tune_plan {
+	struct tune_row *row;
+	size_t count;
+	bool failed;		/* there was no memory for one of them */
+	char note[4][240];	/* what to know besides; "" behind the last */
+};
+
+extern const char *const tune_profile_names[TUNE_PROFILES + 1]; /* a NULL behind them */
+
+/* tune_plan_free in any case. */
+void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum tune_profile profile);
+
+/* Another row behind the others, with copies of the values, which may be NULL. NULL: the plan has failed. */
+struct tune_row *tune_plan_add(struct tune_plan *plan, enum tune_state state, const char *setting, const char *now, const char *proposed);
+void tune_plan_free(struct tune_plan *plan);
+
+/* How many rows are TUNE_CHANGE. */
+size_t tune_plan_changes(const struct tune_plan *plan);
+
+#endif
