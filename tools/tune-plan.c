@@ -160,9 +160,9 @@ static struct cpus near_cpus(const struct facts *facts)
 		cpus.bits[i] &= all.bits[i];
 	if (cpus_count(&cpus))
 		return cpus;
-	if (online)
+	if (cpus_count(&all))
 		return all;
-	snprintf(list, sizeof(list), "0-%" PRId64, count > 1 ? count - 1 : 0);
+	snprintf(list, sizeof(list), "0-%" PRId64, count > 1 ? count - 1 : 0); /* one at least */
 	return cpus_from_list(list);
 }
 
@@ -173,7 +173,7 @@ static void plan_channel(struct planner *planner, const char *setting, const cha
 	int64_t now = facts_number(planner->facts, setting, -1), max = facts_number(planner->facts, max_setting, -1);
 	int64_t cpus = cpus_count(&planner->cpus), wanted = max < cpus ? max : cpus;
 
-	if (now < 0 || max < 0)
+	if (now < 0 || max <= 0)
 		return;
 	if (facts_is(planner->facts, "if.kind", "tun")) {
 		left(planner, setting, "as many as the program behind it has opened");
@@ -267,8 +267,8 @@ static void plan_coalesce(struct planner *planner)
 	/* 0: the driver counts no packets. */
 	if (!profile->rx_frames || frames == 0)
 		return;
-	if (frames == profile->rx_frames)
-		fine(planner, "nic.coalesce.rx_frames", "as the profile has it");
+	if (frames >= profile->rx_frames)
+		fine(planner, "nic.coalesce.rx_frames", "at least %u", profile->rx_frames);
 	else
 		change_number(planner, "nic.coalesce.rx_frames", profile->rx_frames, "so many packets make an interrupt before the time is over");
 }
@@ -379,21 +379,26 @@ static void plan_irqs(struct planner *planner)
 
 /* Once more on another CPU, by software */
 
+static bool has_one_queue(const struct planner *planner)
+{
+	return facts_number(planner->facts, "nic.queues.rx", 1) <= 1;
+}
+
+/* And will go on to do so. */
 static bool uses_rps(const struct planner *planner)
 {
 	size_t at = 0;
 
-	return facts_next(planner->facts, "nic.rps.", &at) != NULL;
+	return has_one_queue(planner) && facts_next(planner->facts, "nic.rps.", &at);
 }
 
 static void plan_rps(struct planner *planner)
 {
-	bool single = facts_number(planner->facts, "nic.queues.rx", 1) <= 1;
 	const struct fact *fact;
 	size_t at = 0;
 
 	while ((fact = facts_next(planner->facts, "nic.rps.", &at))) {
-		if (single)
+		if (has_one_queue(planner))
 			fine(planner, fact->name, "spreads the only queue over CPUs");
 		else
 			change(planner, fact->name, "off", "the adapter spreads over queues already; RPS moves every packet once more");

@@ -1,0 +1,283 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# netring tune: what it proposes on real interfaces and for recorded hosts; that --apply then --undo leaves every value as it was, as ethtool and /sys show
+# it, also when it is killed at any of its system calls; and what it says when something is missing. Needs abs_top_srcdir, abs_top_builddir, root.
+#
+# All is done in a network namespace, with a /sys of its own. The sysctls are the host's: one test raises them, and puts them back in any case.
+
+set -u
+# shellcheck source=tests/cli/tap.sh
+. "${abs_top_srcdir:?}/tests/cli/tap.sh"
+# shellcheck source=tests/support/netns.sh
+. "$abs_top_srcdir/tests/support/netns.sh"
+
+NETRING=${abs_top_builddir:?}/netring
+SCHEMA=$abs_top_srcdir/share/netring-tune.schema.json
+FACTS=$abs_top_srcdir/tests/cli/facts
+SYSCTLS=(net/core/netdev_budget net/core/netdev_budget_usecs net/core/netdev_max_backlog net/core/bpf_jit_enable)
+SYSCTL_VALUES=()
+
+# The namespace, and with it a /sys that shows it.
+in_ns() { nsenter --net="/run/netns/$NR_RX" unshare --mount sh -c 'mount -t sysfs sysfs /sys && exec "$@"' sh "$@"; }
+tune() { in_ns "$NETRING" tune "$@" --state "$NR_TMP/state"; }
+
+# All that can be asked of an interface, as others show it.
+state_of() {
+	# shellcheck disable=SC2016 # expanded inside the namespace
+	in_ns sh -c 'ethtool -k "$1"; ethtool -l "$1"; ethtool -g "$1"; ethtool -c "$1"; grep -H . /sys/class/net/"$1"/queues/*/*ps_cpus
+		cat /sys/class/net/"$1"/mtu' sh "$1" 2>/dev/null
+}
+
+valid() {
+	python3 -c 'import json, jsonschema, sys; jsonschema.validate(json.load(sys.stdin), json.load(open(sys.argv[1])))' "$SCHEMA"
+}
+
+# look EXPRESSION: of the JSON on stdin; s is its settings by name.
+look() {
+	python3 -c 'import json, sys; j = json.load(sys.stdin); s = {x["setting"]: x for x in j["settings"]}; sys.exit(0 if eval("(" + sys.argv[1] + ")") else 1)' "$1"
+}
+
+cleanup() {
+	for i in "${!SYSCTL_VALUES[@]}"; do
+		echo "${SYSCTL_VALUES[i]}" >"/proc/sys/${SYSCTLS[i]}"
+	done
+	nr_cleanup
+}
+
+obstacle=$(nr_obstacle)
+[ -z "$obstacle" ] || skip_all "$obstacle"
+python3 -c 'import jsonschema' 2>/dev/null || skip_all "no python3-jsonschema"
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+# Four queues: more than there are CPUs on a small machine, so that their number is changed there.
+wide_pair() {
+	in_rx ip link add wide0 numtxqueues 4 numrxqueues 4 type veth peer name wide1 numtxqueues 4 numrxqueues 4 && in_rx ethtool -K wide1 gro on &&
+		in_rx ip link set wide0 up && in_rx ip link set wide1 up
+}
+if ! nr_pair_up || ! wide_pair || ! in_rx ip link add bridge0 type bridge || ! in_rx ip link set nr1 master bridge0 ||
+	! in_rx ip tuntap add tap0 mode tap; then
+	echo "Bail out! cannot set up the interfaces"
+	exit 1
+fi
+spread() { in_ns sh -c 'echo 3 >/sys/class/net/wide1/queues/rx-0/rps_cpus && echo 2 >/sys/class/net/wide1/queues/rx-1/rps_cpus'; }
+spread
+
+# Words
+
+expect "no interface" 2 'an interface is missing' "$NETRING" tune
+expect "too many" 2 'unexpected argument b' "$NETRING" tune a b
+expect "no such profile" 2 'unknown profile fast' "$NETRING" tune lo --profile fast
+expect "apply and undo" 2 'one of them' "$NETRING" tune lo --apply --undo
+expect "apply what was recorded elsewhere" 2 'another host' "$NETRING" tune lo --apply --facts "$FACTS/tune-mlx5.facts"
+expect "undo with a profile" 2 'leave --profile out' "$NETRING" tune lo --undo --profile jumbo
+expect "help" 0 'netring tune IF' "$NETRING" tune --help
+expect "no such interface" 1 'there is no interface nobody0' tune nobody0
+expect "nothing to undo" 1 'there is nothing to undo' tune wide1 --undo
+expect "facts that are not there" 1 'cannot open /nowhere' "$NETRING" tune lo --facts /nowhere
+expect "facts of another interface" 1 'is about enp1s0f0np0, not about lo' "$NETRING" tune lo --facts "$FACTS/tune-mlx5.facts"
+expect "a report that cannot be written" 1 'cannot write to standard output' sh -c "'$NETRING' tune lo >/dev/full"
+
+# Dry runs
+
+for interface in lo nr1 wide1 bridge0 tap0; do
+	before=$(state_of "$interface")
+	for profile in high_throughput low_latency low_memory jumbo; do
+		tune "$interface" --profile "$profile" --json >"$NR_TMP/json" && valid <"$NR_TMP/json"
+		ok $? "dry run on $interface, $profile: valid JSON" "$(cat "$NR_TMP/json")"
+	done
+	expect "dry run on $interface: a table" 0 '^setting +now +proposed +why$' tune "$interface"
+	[ "$before" = "$(state_of "$interface")" ]
+	ok $? "dry runs on $interface change nothing"
+done
+[ ! -e "$NR_TMP/state" ]
+ok $? "nor do they leave a file"
+tune wide1 --json | look 's["nic.rps.0"]["now"] == "0-1" and s["nic.rps.0"]["proposed"] == "off" and s["nic.rps.1"]["now"] == "1" and
+	s["nic.feature.rx-gro"]["state"] == "change" and s["nic.ring.rx"]["state"] == "left"'
+ok $? "what is proposed for a veth with two queues"
+tune bridge0 --json | look 's["nic.feature.rx-gro"]["state"] == "left" and "nr1" in j["notes"][0]'
+ok $? "a bridge's ports are named"
+tune tap0 --json | look 's["nic.channels.combined"]["state"] == "left"'
+ok $? "a tap device's queues are its program's"
+if [ -e /sys/class/net/eth0 ]; then
+	"$NETRING" tune eth0 --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["mode"] == "dry_run" and not any(x["outcome"] for x in j["settings"])' <"$NR_TMP/json"
+	ok $? "dry run on this machine's eth0" "$(cat "$NR_TMP/json")"
+fi
+start=$(date +%s%N)
+"$NETRING" tune lo --record >/dev/null
+took=$((($(date +%s%N) - start) / 1000000))
+[ "$took" -lt 100 ] || { [ "$took" -lt 1000 ] && [ "$(cut -d. -f1 /proc/loadavg)" -gt 2 ]; }
+ok $? "the facts are found in less than 100 ms" "$took ms"
+
+# Recorded hosts
+
+for file in "$FACTS"/*.facts; do
+	interface=$(sed -n 's/^if.name = //p' "$file")
+	[ -n "$interface" ] || continue
+	"$NETRING" tune "$interface" --facts "$file" --json >"$NR_TMP/json" && valid <"$NR_TMP/json"
+	ok $? "recorded: $(basename "$file")" "$(cat "$NR_TMP/json")"
+done
+"$NETRING" tune enp1s0f0np0 --facts "$FACTS/tune-mlx5.facts" --json | look 'not any(x["state"] == "change" for x in j["settings"])'
+ok $? "recorded mlx5: nothing to change"
+"$NETRING" tune ens2f0 --facts "$FACTS/tune-ixgbe.facts" --json | look '[x["proposed"] for x in j["settings"] if x["state"] == "change"] ==
+	["8192", "off", "50", "off", "off", "4", "6", "7", "off", "600", "8000", "1"]'
+ok $? "recorded ixgbe: what is proposed, in order"
+tune wide1 --record >"$NR_TMP/recorded" && "$NETRING" tune wide1 --facts "$NR_TMP/recorded" >"$NR_TMP/from-record"
+tune wide1 | diff - "$NR_TMP/from-record" >"$NR_TMP/difference"
+ok $? "what is recorded here is judged as what is here" "$(cat "$NR_TMP/difference")"
+
+# Apply and undo
+
+for interface in wide1 nr1 tap0; do
+	before=$(state_of "$interface")
+	expect "apply on $interface" 0 'To go back: netring tune' tune "$interface" --apply
+	[ "$before" != "$(state_of "$interface")" ]
+	ok $? "apply on $interface changes something"
+	expect "once more: nothing is left to do" 0 'Nothing to change' tune "$interface" --apply
+	expect "undo on $interface" 0 'restored\.$' tune "$interface" --undo
+	[ "$before" = "$(state_of "$interface")" ]
+	ok $? "undo on $interface restores all" "$(diff <(echo "$before") <(state_of "$interface"))"
+	[ ! -e "$NR_TMP/state/tune-$interface.undo" ]
+	ok $? "undo on $interface leaves no file"
+done
+before=$(state_of wide1)
+tune wide1 --apply --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["undo_file"] and all(x["outcome"] == "done" for x in j["settings"] if x["state"] == "change")' <"$NR_TMP/json"
+ok $? "apply: valid JSON" "$(cat "$NR_TMP/json")"
+[ "$(stat -c %a "$NR_TMP/state/tune-wide1.undo" "$NR_TMP/state" | tr '\n' ' ')" = "600 755 " ]
+ok $? "the undo file is root's alone"
+in_ns sh -c 'echo 1 >/sys/class/net/wide1/queues/rx-0/rps_cpus'
+expect "apply again, after somebody else" 0 '1 of 1 changed' tune wide1 --apply
+tune wide1 --undo --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["mode"] == "undo" and j["undo_file"] is None' <"$NR_TMP/json"
+ok $? "undo: valid JSON" "$(cat "$NR_TMP/json")"
+[ "$before" = "$(state_of wide1)" ]
+ok $? "the oldest values are restored"
+
+# Killed at any of its system calls
+
+# killed N ARGUMENT…: by SIGKILL when it enters the Nth of these calls. Status 0 if it got through.
+CALLS=sendto,write,fsync,rename,renameat,unlinkat
+killed() {
+	local n=$1
+	shift
+	in_ns strace -qq -o /dev/null -e "trace=$CALLS" -e "inject=$CALLS:signal=KILL:when=$n" "$NETRING" tune "$@" --state "$NR_TMP/state" >/dev/null 2>&1
+}
+
+# through NAME ARGUMENT…: killed at each call in turn, until it gets through; after each, undo has to bring all back.
+through() {
+	local name=$1 n=0 bad=''
+	shift
+	while :; do
+		n=$((n + 1))
+		[ -z "$PREPARE" ] || "$PREPARE"
+		if killed "$n" "$@"; then
+			break
+		fi
+		[ ! -e "$NR_TMP/state/tune-wide1.undo" ] || tune wide1 --undo >"$NR_TMP/undo" 2>&1 || bad="$bad $n(undo: $(tail -1 "$NR_TMP/undo"))"
+		[ "$before" = "$(state_of wide1)" ] || bad="$bad $n(differs)"
+		[ "$n" -lt 200 ] || bad="$bad no end"
+		[ -z "$bad" ] || break
+	done
+	[ -z "$bad" ] && [ "$n" -gt 10 ]
+	ok $? "killed while it $name, at each of $((n - 1)) system calls: undo restores all" "$bad"
+	[ ! -e "$NR_TMP/state/tune-wide1.undo" ] || tune wide1 --undo >/dev/null
+}
+
+apply_first() { tune wide1 --apply >/dev/null; }
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	PREPARE='' through "applies" wide1 --apply
+	PREPARE=apply_first through "undoes" wide1 --undo
+	[ "$before" = "$(state_of wide1)" ] && [ ! -e "$NR_TMP/state/tune-wide1.undo" ]
+	ok $? "and in the end all is as it was"
+else
+	skip "killed at each system call" "no strace"
+fi
+
+# What cannot be set
+
+refuse() { in_ns strace -qq -o /dev/null -e trace=write -e "inject=write:error=EIO:when=$1" "$NETRING" tune wide1 "$2" --state "$NR_TMP/state"; }
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	expect "a disk that takes no undo file" 1 'cannot write .*tune-wide1.undo: Input/output error' refuse 1 --apply
+	[ "$before" = "$(state_of wide1)" ]
+	ok $? "then nothing is changed"
+	# The first write is the undo file, the next two are RPS.
+	expect "one that cannot be set" 1 'rps.0 .*failed: cannot write off to .*: Input/output error' refuse 2 --apply
+	in_rx ethtool -K wide1 gro on
+	expect "the others are" 1 'feature.rx-gro .*done' refuse 2 --apply
+	tune wide1 --undo >/dev/null
+	[ "$before" = "$(state_of wide1)" ]
+	ok $? "and all can be taken back"
+	tune wide1 --apply >/dev/null
+	expect "one that cannot be restored" 1 'what could not be restored stays in' refuse 1 --undo
+	[ "$(grep -vc '^undo\|^#' "$NR_TMP/state/tune-wide1.undo")" = 1 ]
+	ok $? "stays in the file, alone" "$(cat "$NR_TMP/state/tune-wide1.undo")"
+	expect "and is restored the next time" 0 '1 of 1 restored' tune wide1 --undo
+	[ "$before" = "$(state_of wide1)" ]
+	ok $? "with the right value"
+fi
+
+# Another interface of that name, another tune, another user
+
+tune wide1 --apply >/dev/null
+address=$(in_rx cat /proc/self/net/dev >/dev/null && in_rx ip -o link show wide1 | sed 's/.*link\/ether \([0-9a-f:]*\).*/\1/')
+in_rx ip link set wide1 address 02:00:00:00:00:99
+expect "undo on a replaced interface" 1 'is about another interface .mac was' tune wide1 --undo
+in_rx ethtool -K wide1 gro on
+expect "apply on a replaced interface" 1 'is about another interface' tune wide1 --apply --profile low_latency
+in_rx ip link set wide1 address "$address"
+in_rx ip link set wide1 down
+in_rx ip link set wide1 name renamed1
+expect "undo of one that was renamed: the old name" 1 'there is no interface wide1' tune wide1 --undo
+expect "and the new one" 1 'there is nothing to undo' tune renamed1 --undo
+mv "$NR_TMP/state/tune-wide1.undo" "$NR_TMP/state/tune-renamed1.undo"
+expect "nor with the file renamed" 1 'is about another interface .interface was wide1' tune renamed1 --undo
+mv "$NR_TMP/state/tune-renamed1.undo" "$NR_TMP/state/tune-wide1.undo"
+in_rx ip link set renamed1 name wide1
+in_rx ip link set wide1 up
+expect "another tune at work" 1 'another netring tune is at work' flock "$NR_TMP/state" nsenter --net="/run/netns/$NR_RX" "$NETRING" tune wide1 --undo --state "$NR_TMP/state"
+chmod 666 "$NR_TMP/state/tune-wide1.undo"
+expect "a file that others may write" 1 'could have been written by somebody else' tune wide1 --undo
+chmod 600 "$NR_TMP/state/tune-wide1.undo"
+sed -i 's/^nic.rps.0 = .*/host.sysctl.kernel.core_pattern = x/' "$NR_TMP/state/tune-wide1.undo"
+expect "a setting that tune does not have" 1 'kernel.core_pattern .*failed' tune wide1 --undo
+rm -f "$NR_TMP/state/tune-wide1.undo"
+spread
+
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+cp "$NETRING" "$NR_TMP/netring" && chmod 755 "$NR_TMP" "$NR_TMP/netring"
+expect "a dry run takes no privilege" 0 'This was a dry run' as_nobody "$NR_TMP/netring" tune lo
+as_nobody "$NR_TMP/netring" tune lo --record >"$NR_TMP/recorded"
+[ "$(sed -n 's/^self.cap.net_admin = //p' "$NR_TMP/recorded")" = no ] && [ "$(sed -n 's/^self.root = //p' "$NR_TMP/recorded")" = no ]
+ok $? "what nobody may do"
+expect "apply does" 1 'cannot make the folder .*: Permission denied' as_nobody "$NR_TMP/netring" tune lo --apply --state "$NR_TMP/nobody"
+mkdir "$NR_TMP/nobody" && chown 65534:65534 "$NR_TMP/nobody"
+expect "each refusal is told" 1 'rx-gro .*failed: cannot switch rx-gro off: Operation not permitted' \
+	nsenter --net="/run/netns/$NR_RX" setpriv --reuid 65534 --regid 65534 --clear-groups "$NR_TMP/netring" tune wide1 --apply --state "$NR_TMP/nobody"
+
+# Without /sys, and with that of another namespace
+
+expect "without /sys" 0 'This was a dry run' unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh nsenter --net="/run/netns/$NR_RX" "$NETRING" tune wide1
+unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$NETRING" tune lo --record >"$NR_TMP/recorded"
+grep -q '^why.nic.rps.0 = /sys is not there$' "$NR_TMP/recorded" && grep -q '^nic.feature.rx-gro = ' "$NR_TMP/recorded"
+ok $? "without /sys the reason is there, and the rest" "$(grep why "$NR_TMP/recorded")"
+in_rx "$NETRING" tune lo --record >"$NR_TMP/recorded"
+grep -q '^why.if.sysfs = /sys shows another network namespace$' "$NR_TMP/recorded"
+ok $? "the lo of another namespace is not taken for this one" "$(grep sysfs "$NR_TMP/recorded")"
+
+# The sysctls: the host's
+
+if budget=$(cat /proc/sys/net/core/netdev_budget) && { echo "$budget" >/proc/sys/net/core/netdev_budget; } 2>/dev/null; then
+	for name in "${SYSCTLS[@]}"; do
+		SYSCTL_VALUES+=("$(cat "/proc/sys/$name")")
+	done
+	echo 301 >/proc/sys/net/core/netdev_budget
+	echo 1001 >/proc/sys/net/core/netdev_max_backlog
+	expect "apply on lo" 0 'To go back' "$NETRING" tune lo --apply --state "$NR_TMP/state"
+	[ "$(cat /proc/sys/net/core/netdev_budget /proc/sys/net/core/netdev_max_backlog | tr '\n' ' ')" = "600 50000 " ]
+	ok $? "raises the sysctls"
+	expect "undo on lo" 0 'restored\.$' "$NETRING" tune lo --undo --state "$NR_TMP/state"
+	[ "$(cat /proc/sys/net/core/netdev_budget /proc/sys/net/core/netdev_max_backlog | tr '\n' ' ')" = "301 1001 " ]
+	ok $? "and restores them"
+else
+	skip "the sysctls" "they cannot be written here"
+fi
+
+finish
