@@ -11,7 +11,6 @@
 
 #include "ethtool.h"
 
-#define STRINGS_MAX 65536
 #define RSS_MAX 65536
 
 /* The key that makes Toeplitz's hash the same in both directions is these two bytes again and again. */
@@ -75,20 +74,16 @@ static void collect_table(struct facts *facts, const uint32_t *table, unsigned s
 
 static void collect_function(struct ethtool *ethtool, struct facts *facts, unsigned function)
 {
-	struct {
-		struct ethtool_gstrings head;
-		char name[32][ETH_GSTRING_LEN];
-	} strings = { .head = { ETHTOOL_GSTRINGS, ETH_SS_RSS_HASH_FUNCS, 32 } };
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} sset = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = (uint64_t)1 << ETH_SS_RSS_HASH_FUNCS } };
+	unsigned count;
+	struct ethtool_gstrings *names = ethtool_strings(ethtool, ETH_SS_RSS_HASH_FUNCS, &count);
 
-	if (ethtool_ioctl(ethtool, &sset) < 0 || sset.count > 32 || ethtool_ioctl(ethtool, &strings) < 0)
-		return;
-	for (unsigned i = 0; i < sset.count; i++)
-		if ((function >> i & 1) && strings.name[i][0])
-			facts_format(facts, "nic.rss.function", "%.*s", ETH_GSTRING_LEN, strings.name[i]);
+	for (unsigned i = 0; names && i < count && i < 32; i++) {
+		const char *name = (const char *)names->data + (size_t)i * ETH_GSTRING_LEN;
+
+		if ((function >> i & 1) && name[0])
+			facts_format(facts, "nic.rss.function", "%.*s", ETH_GSTRING_LEN, name);
+	}
+	free(names);
 }
 
 /* The byte behind the function is input_xfrm since Linux 6.8, and 0 before. */
@@ -152,33 +147,21 @@ static void collect_counter(struct facts *facts, const char *padded, uint64_t va
 	facts_format(facts, fact, "%" PRIu64, value);
 }
 
-/* The kernel writes as many as there are then, whatever it is told: there is room for queues that somebody adds meanwhile. */
-static void take_counters(struct ethtool *ethtool, struct facts *facts, unsigned count)
+static void collect_counters(struct ethtool *ethtool, struct facts *facts)
 {
-	size_t room = 2 * (size_t)count + 4096;
-	struct ethtool_gstrings *names = calloc(1, sizeof(*names) + room * ETH_GSTRING_LEN);
-	struct ethtool_stats *stats = calloc(1, sizeof(*stats) + room * sizeof(uint64_t));
+	unsigned count;
+	struct ethtool_gstrings *names = ethtool_strings(ethtool, ETH_SS_STATS, &count);
+	struct ethtool_stats *stats = names ? calloc(1, sizeof(*stats) + ETHTOOL_ROOM(count) * sizeof(uint64_t)) : NULL;
 
-	if (names && stats) {
-		*names = (struct ethtool_gstrings){ ETHTOOL_GSTRINGS, ETH_SS_STATS, count };
-		*stats = (struct ethtool_stats){ ETHTOOL_GSTATS, count };
-		if (ethtool_ioctl(ethtool, names) == 0 && ethtool_ioctl(ethtool, stats) == 0)
+	if (stats) {
+		stats->cmd = ETHTOOL_GSTATS;
+		stats->n_stats = count;
+		if (ethtool_ioctl(ethtool, stats) == 0)
 			for (unsigned i = 0; i < count && i < stats->n_stats; i++)
 				collect_counter(facts, (const char *)names->data + (size_t)i * ETH_GSTRING_LEN, stats->data[i]);
 	}
 	free(names);
 	free(stats);
-}
-
-static void collect_counters(struct ethtool *ethtool, struct facts *facts)
-{
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} request = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = (uint64_t)1 << ETH_SS_STATS } };
-
-	if (ethtool_ioctl(ethtool, &request) == 0 && request.info.sset_mask && request.count && request.count <= STRINGS_MAX)
-		take_counters(ethtool, facts, request.count);
 }
 
 void ethtool_driver_collect(struct ethtool *ethtool, struct facts *facts)

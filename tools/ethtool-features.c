@@ -117,38 +117,20 @@ static void free_features(struct features *features)
 	free(features->state);
 }
 
-static int count_features(const struct ethtool *ethtool, unsigned *count)
-{
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t count;
-	} request = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = (uint64_t)1 << ETH_SS_FEATURES } };
-	int ret = ethtool_ioctl(ethtool, &request);
-
-	if (ret < 0)
-		return ret;
-	if (!request.info.sset_mask || request.count > FEATURES_MAX)
-		return -EOPNOTSUPP;
-	*count = request.count;
-	return 0;
-}
-
 static int read_features(const struct ethtool *ethtool, struct features *features)
 {
 	unsigned blocks;
-	int ret = count_features(ethtool, &features->count);
 
-	if (ret < 0)
-		return ret;
+	features->names = ethtool_strings(ethtool, ETH_SS_FEATURES, &features->count);
+	if (!features->names || features->count > FEATURES_MAX)
+		return -EOPNOTSUPP;
 	blocks = (features->count + 31) / 32;
-	features->names = calloc(1, sizeof(*features->names) + features->count * ETH_GSTRING_LEN);
 	features->state = calloc(1, sizeof(*features->state) + blocks * sizeof(features->state->features[0]));
-	if (!features->names || !features->state)
+	if (!features->state)
 		return -ENOMEM;
-	*features->names = (struct ethtool_gstrings){ ETHTOOL_GSTRINGS, ETH_SS_FEATURES, features->count };
-	*features->state = (struct ethtool_gfeatures){ ETHTOOL_GFEATURES, blocks };
-	ret = ethtool_ioctl(ethtool, features->names);
-	return ret < 0 ? ret : ethtool_ioctl(ethtool, features->state);
+	features->state->cmd = ETHTOOL_GFEATURES;
+	features->state->size = blocks;
+	return ethtool_ioctl(ethtool, features->state);
 }
 
 static void feature_name(char name[ETH_GSTRING_LEN + 1], const struct features *features, unsigned index)
@@ -220,7 +202,8 @@ static int set_block(const struct ethtool *ethtool, unsigned blocks, unsigned in
 
 	if (!request)
 		return -ENOMEM;
-	*request = (struct ethtool_sfeatures){ ETHTOOL_SFEATURES, blocks };
+	request->cmd = ETHTOOL_SFEATURES;
+	request->size = blocks;
 	request->features[index / 32] = (struct ethtool_set_features_block){ .valid = bit, .requested = on ? bit : 0 };
 	ret = ethtool_ioctl(ethtool, request);
 	free(request);

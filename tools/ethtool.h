@@ -28,6 +28,16 @@ void ethtool_close(struct ethtool *ethtool);
 /* SIOCETHTOOL with a request that begins with its command. 0 or -errno. */
 int ethtool_ioctl(const struct ethtool *ethtool, void *request);
 
+/*
+ * The names of a set of strings (ETH_SS_…), each in ETH_GSTRING_LEN bytes, which may lack an end; *count of them. To be freed. The kernel writes as many
+ * as there are then, whatever it is told: there is room for some that are added between two questions. NULL: there is no such set, or no memory.
+ */
+struct ethtool_gstrings;
+struct ethtool_gstrings *ethtool_strings(const struct ethtool *ethtool, unsigned set, unsigned *count);
+
+/* So many more than there are may come. */
+#define ETHTOOL_ROOM(count) (2 * (size_t)(count) + 4096)
+
 /* A netlink request for this interface, in a buffer of NETLINK_REQUEST bytes; the number of the header's attribute is 1 in every command. */
 struct nlmsghdr *ethtool_request(const struct ethtool *ethtool, void *buffer, uint8_t command);
 

@@ -44,29 +44,6 @@ struct planner {
 	bool queues_change;
 };
 
-static char *copy_of(struct tune_plan *plan, const char *text)
-{
-	char *copy = text ? strdup(text) : NULL;
-
-	plan->failed |= text && !copy;
-	return copy;
-}
-
-struct tune_row *tune_plan_add(struct tune_plan *plan, enum tune_state state, const char *setting, const char *now, const char *proposed)
-{
-	struct tune_row *larger = reallocarray(plan->row, plan->count + 1, sizeof(*larger)), *row;
-
-	if (!larger) {
-		plan->failed = true;
-		return NULL;
-	}
-	plan->row = larger;
-	row = &larger[plan->count++];
-	*row = (struct tune_row){ .now = copy_of(plan, now), .proposed = copy_of(plan, proposed), .state = state };
-	snprintf(row->setting, sizeof(row->setting), "%s", setting);
-	return row;
-}
-
 static struct tune_row *add_row(struct planner *planner, enum tune_state state, const char *setting, const char *proposed)
 {
 	return tune_plan_add(planner->plan, state, setting, facts_get(planner->facts, setting), proposed);
@@ -474,23 +451,4 @@ void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum tune
 	plan_rps(&planner);
 	plan_sysctls(&planner);
 	add_notes(&planner);
-}
-
-void tune_plan_free(struct tune_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		free(plan->row[i].now);
-		free(plan->row[i].proposed);
-	}
-	free(plan->row);
-	*plan = (struct tune_plan){ 0 };
-}
-
-size_t tune_plan_changes(const struct tune_plan *plan)
-{
-	size_t changes = 0;
-
-	for (size_t i = 0; i < plan->count; i++)
-		changes += plan->row[i].state == TUNE_CHANGE;
-	return changes;
 }

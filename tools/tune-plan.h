@@ -20,7 +20,7 @@ enum tune_outcome { TUNE_NOT_TRIED, TUNE_DONE, TUNE_FAILED };
 
 struct tune_row {
 	char setting[128];	/* the fact's name: nic.ring.rx */
-	char *now, *proposed;	/* as facts write them; NULL: unknown, or none */
+	const char *now, *proposed;	/* as facts write them; NULL: unknown, or none */
 	char why[200];
 	enum tune_state state;
 	enum tune_outcome outcome;	/* of setting it; if it failed, why has the reason */
@@ -30,6 +30,7 @@ struct tune_row {
 struct tune_plan {
 	struct tune_row *row;
 	size_t count;
+	struct facts values;	/* what the rows point to */
 	bool failed;		/* there was no memory for one of them */
 	char note[4][240];	/* what to know besides; "" behind the last */
 };
