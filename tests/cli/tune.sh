@@ -191,6 +191,22 @@ else
 	skip "killed at each system call" "no strace"
 fi
 
+# By the older ioctl, where the kernel has no "ethtool" family: the two sockets for it are refused (the third and the seventh that it opens).
+
+by_ioctl() {
+	in_ns strace -qq -o "$NR_TMP/sockets" -e trace=socket -e inject=socket:error=EPROTONOSUPPORT:when=3+4 "$NETRING" tune wide1 "$1" --state "$NR_TMP/state"
+}
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	expect "apply by ioctl" 0 'rx-gro .*done' by_ioctl --apply
+	[ "$(grep -c 'NETLINK_GENERIC.*INJECTED' "$NR_TMP/sockets")" = 2 ]
+	ok $? "it had no other way" "$(cat "$NR_TMP/sockets")"
+	[ "$before" != "$(state_of wide1)" ]
+	ok $? "it changes something"
+	expect "undo by ioctl" 0 'restored\.$' by_ioctl --undo
+	[ "$before" = "$(state_of wide1)" ]
+	ok $? "it restores all" "$(diff <(echo "$before") <(state_of wide1))"
+fi
+
 # What cannot be set
 
 refuse() { in_ns strace -qq -o /dev/null -e trace=write -e "inject=write:error=EIO:when=$1" "$NETRING" tune wide1 "$2" --state "$NR_TMP/state"; }
