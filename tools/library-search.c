@@ -154,6 +154,7 @@ struct walk {
 	char *paths[LIBRARIES_MAX];
 	char *names[LIBRARIES_MAX];
 	size_t count;
+	char libpcap[PATH_MAX]; /* where it was found; empty: not yet */
 };
 
 static void walk_add(struct walk *walk, const char *name, const char *path)
@@ -180,30 +181,42 @@ static bool visit(struct walk *walk, const char *path)
 	char found[PATH_MAX];
 	struct elf elf;
 	const char *name;
-	bool uses;
+	bool uses = false;
 
 	if (elf_open(&elf, path, NULL) < 0)
 		return false;
-	uses = elf_mentions(&elf, LIBPCAP);
 	for (size_t i = 0; !uses && (name = elf_needed(&elf, i)); i++)
-		if (strncmp(name, LIBPCAP, strlen(LIBPCAP)) == 0)
+		if (strncmp(name, LIBPCAP, strlen(LIBPCAP)) == 0) {
 			uses = true;
-		else if (!walk_knows(walk, name) && find_library(&elf, path, name, found, sizeof(found)))
+			if (!find_library(&elf, path, name, walk->libpcap, sizeof(walk->libpcap)))
+				walk->libpcap[0] = '\0';
+		} else if (!walk_knows(walk, name) && find_library(&elf, path, name, found, sizeof(found)))
 			walk_add(walk, name, found);
+	/* The name that it needs is among what it mentions, so this comes second. */
+	uses = uses || elf_mentions(&elf, LIBPCAP);
 	elf_close(&elf);
 	return uses;
 }
 
 bool library_search_uses_libpcap(const char *path)
 {
+	char library[PATH_MAX];
+
+	return library_search_find_libpcap(path, library, sizeof(library));
+}
+
+bool library_search_find_libpcap(const char *path, char *library, size_t size)
+{
 	struct walk *walk = calloc(1, sizeof(*walk));
 	bool uses = false;
 
+	library[0] = '\0';
 	if (!walk)
 		return false;
 	walk_add(walk, path, path);
 	for (size_t i = 0; i < walk->count && !uses; i++)
 		uses = visit(walk, walk->paths[i]);
+	snprintf(library, size, "%s", walk->libpcap);
 	for (size_t i = 0; i < walk->count; i++) {
 		free(walk->names[i]);
 		free(walk->paths[i]);

@@ -17,7 +17,8 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "run", run_main }, { "env", env_main }, { "stats", stats_main }, { "top", top_main }, { "tune", tune_main }, { "version", version_main },
+	{ "run", run_main },	   { "env", env_main },	  { "stats", stats_main },     { "top", top_main },
+	{ "doctor", doctor_main }, { "tune", tune_main }, { "version", version_main },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -30,6 +31,7 @@ static const struct command_text text = {
 	"  env      list every NETRING_* variable, its value, and where that came from\n"
 	"  stats    show the captures that run, and where they lose packets\n"
 	"  top      the same live, with rates, and who loses in words\n"
+	"  doctor   find out what costs captures packets on this host, and what mends it\n"
 	"  tune     show, set and take back what makes captures on an interface lose less\n"
 	"  version  versions of netring and of the libpcap inside it\n"
 	"\n"

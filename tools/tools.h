@@ -21,6 +21,7 @@ int run_main(int argc, char **argv);
 int env_main(int argc, char **argv);
 int stats_main(int argc, char **argv);
 int top_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 int tune_main(int argc, char **argv);
 int version_main(int argc, char **argv);
 

@@ -44,7 +44,7 @@ listed=$(sed -n 's/^\.It Ev \(\(PCAP\|SNF\)_[A-Z0-9_]*\)$/\1/p' "$page7")
 [ -n "$known" ] && [ "$known" = "$listed" ]
 ok $? "netring.7 lists the aliases, and no other, in the same order" "$known"
 
-for command in run env stats top tune version; do
+for command in run env stats top doctor tune version; do
 	for option in $("$netring" "$command" --help | sed -n 's/^ *\(-[a-zA-Z]\), .*/\1/p'); do
 		grep -q "^\.It Fl ${option#-}" "$page1"
 		ok $? "netring.1: $command $option"

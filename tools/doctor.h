@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * netring doctor: facts in, findings out. A rule looks at facts (facts.h) and, if it has something to say, adds a finding; it says nothing where the fact
+ * it needs is absent. Rules are grouped by idea, one file each, and listed in doctor-rules.c, which is the order in which they are shown.
+ *
+ * One thread. All texts belong to the struct doctor.
+ */
+#ifndef NETRING_DOCTOR_H
+#define NETRING_DOCTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "facts.h"
+
+enum doctor_group {
+	DOCTOR_BROKEN,		/* a capture is impossible, or would not be on netring */
+	DOCTOR_COSTS,		/* packets are lost or distorted: a counter says so, or the setting cannot but do it */
+	DOCTOR_FINE,		/* also what is good to know */
+};
+
+struct doctor_finding {
+	enum doctor_group group;
+	const char *rule;	/* a name for programs; it stays from version to version */
+	char *about;		/* "host", the interface's name, or the program's */
+	char *what;		/* a few words */
+	char *seen;		/* the figure; or NULL */
+	char *cost;		/* the consequence, a sentence; or NULL */
+	char *mend;		/* commands for a shell, one in each line; or NULL */
+};
+
+/* A patient. Start with facts set and all else zero. */
+struct doctor {
+	const struct facts *facts;
+	const char *about;	/* of the findings to come */
+	struct doctor_finding *finding;
+	size_t count;
+	bool failed;		/* there was no memory for one of them */
+	char quoted[160];	/* the interface's name, as a shell takes it */
+};
+
+#define DOCTOR_FORMAT(text, arguments) __attribute__((format(printf, text, arguments)))
+
+/* The finding that the texts below belong to is the last one added. */
+void doctor_add(struct doctor *doctor, enum doctor_group group, const char *rule, const char *what, ...) DOCTOR_FORMAT(4, 5);
+void doctor_seen(struct doctor *doctor, const char *format, ...) DOCTOR_FORMAT(2, 3);
+void doctor_cost(struct doctor *doctor, const char *format, ...) DOCTOR_FORMAT(2, 3);
+/* Only what was checked or quoted may go into a command: facts may come from strangers. Several calls: several lines. */
+void doctor_mend(struct doctor *doctor, const char *format, ...) DOCTOR_FORMAT(2, 3);
+
+void doctor_free(struct doctor *doctor);
+
+/* The worst group that there is among findings about `about`, NULL for all; and the first finding in it in *first, if that is not NULL. */
+enum doctor_group doctor_verdict(const struct doctor *doctor, const char *about, const struct doctor_finding **first);
+
+/* "broken", "costs_packets", "fine" */
+const char *doctor_group_name(enum doctor_group group);
+
+/* The rules, in doctor-rules.c: those about the host, those about the interface that the facts are of, and those about the program. */
+void doctor_judge_host(struct doctor *doctor);
+void doctor_judge_interface(struct doctor *doctor);
+void doctor_judge_program(struct doctor *doctor);
+
+/* Facts as rules want them. */
+
+static inline const char *doctor_fact(const struct doctor *doctor, const char *name)
+{
+	return facts_get(doctor->facts, name);
+}
+
+static inline bool doctor_is(const struct doctor *doctor, const char *name, const char *text)
+{
+	return facts_is(doctor->facts, name, text);
+}
+
+/* No count, size or time of a host is larger: what is, is no fact. Sums and doubles of such numbers fit. */
+#define DOCTOR_NUMBER_MAX ((int64_t)1 << 52)
+
+/* -1: there is none. */
+static inline int64_t doctor_number(const struct doctor *doctor, const char *name)
+{
+	int64_t number = facts_number(doctor->facts, name, -1);
+
+	return number < 0 || number > DOCTOR_NUMBER_MAX ? -1 : number;
+}
+
+/* Per second, over the sample; -1: there is none. */
+double doctor_rate(const struct doctor *doctor, const char *name);
+
+/* on or "on fixed" */
+bool doctor_feature_is_on(const struct doctor *doctor, const char *feature);
+
+/* A CPU list that may go into a command: digits, commas, minus signs. */
+bool doctor_is_cpu_list(const char *text);
+
+/* How many CPUs are in it. */
+long doctor_cpus_in(const char *list);
+
+/* Whether CPU number is in the list "0-3,8". */
+bool doctor_cpu_is_in(const char *list, long cpu);
+
+/* How many queues packets come in by: what RSS uses, else channels, else what sysfs has; at least 1. */
+int64_t doctor_queues(const struct doctor *doctor);
+
+/* How many CPUs receive: no more than there are queues, CPUs, or CPUs that the queues' interrupts go to. */
+int64_t doctor_receiving_cpus(const struct doctor *doctor);
+
+/* The number of queues that is worth having: what the adapter has, but no more than there are CPUs at its node. -1: unknown. */
+int64_t doctor_most_queues(const struct doctor *doctor);
+
+/* "in the last 1 s", "in the last 2.5 s" */
+const char *doctor_sample(const struct doctor *doctor);
+
+/* Texts for figures, in a few buffers in turn: good for the arguments of one call. */
+const char *doctor_count(double number);	/* 12 345, 1.2 million */
+const char *doctor_bytes(double bytes);		/* 256 MiB */
+const char *doctor_bits(double per_second);	/* 6.1 Gbit/s */
+const char *doctor_time(double seconds);	/* 34 us, 1.2 s */
+
+/* Reports, on standard output. */
+
+struct doctor_interface_verdict {
+	char name[64];
+	enum doctor_group group;
+	char *why; /* NULL if it is fine */
+	size_t more; /* findings of that group beside the one in why */
+};
+
+struct doctor_overview {
+	struct doctor_interface_verdict *interface;
+	size_t count;
+};
+
+/* Of all. An interface that is broken, because it is down, say, concerns who captures there, not the host. */
+enum doctor_group doctor_worst(const struct doctor *doctor, const struct doctor_overview *overview);
+
+void doctor_print_text(const struct doctor *doctor, const struct doctor_overview *overview);
+void doctor_print_json(const struct doctor *doctor, const struct doctor_overview *overview);
+
+/* Facts of netring's own. */
+
+/* What a capture on interface (NULL: any) by program (NULL: any) would ask for, as try.* and want.*; opens sockets and closes them. */
+void doctor_collect_own(struct facts *facts, const char *interface, const char *program);
+
+/* program.*, for the program that `netring run` would start. -ENOENT, -EACCES as program_find. */
+int doctor_collect_program(struct facts *facts, char *const argv[], const char *folder, struct netring_error *error);
+
+#endif
