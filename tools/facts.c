@@ -28,33 +28,35 @@ static char *copy_line(const char *text)
 	return copy;
 }
 
-static int add(struct facts *facts, const char *name, char *value)
+/* A place for a fact that there is not yet; NULL: no memory. */
+static struct fact *add(struct facts *facts, const char *name)
 {
-	struct fact *larger = reallocarray(facts->fact, facts->count + 1, sizeof(*larger));
-	char *copy = strdup(name);
+	struct fact *larger = reallocarray(facts->fact, facts->count + 1, sizeof(*larger)), *place;
 
-	if (larger)
-		facts->fact = larger;
-	if (!larger || !copy) {
-		free(copy);
-		return -ENOMEM;
-	}
-	facts->fact[facts->count++] = (struct fact){ copy, value };
-	return 0;
+	if (!larger)
+		return NULL;
+	facts->fact = larger;
+	place = &larger[facts->count];
+	place->name = strdup(name);
+	place->value = NULL;
+	facts->count += place->name != NULL;
+	return place->name ? place : NULL;
 }
 
 void facts_set(struct facts *facts, const char *name, const char *value)
 {
-	struct fact *fact = find(facts, name);
 	char *copy = copy_line(value);
+	struct fact *fact = find(facts, name);
 
-	if (copy && fact) {
-		free(fact->value);
-		fact->value = copy;
-	} else if (!copy || add(facts, name, copy) < 0) {
+	if (copy && !fact)
+		fact = add(facts, name);
+	if (!copy || !fact) {
 		free(copy);
 		facts->failed = true;
+		return;
 	}
+	free(fact->value);
+	fact->value = copy;
 }
 
 void facts_set_number(struct facts *facts, const char *name, int64_t value)
