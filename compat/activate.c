@@ -164,6 +164,16 @@ static const char *reason_to_delegate(const pcap_t *p, const struct config *conf
 /* What was set in vain. */
 static void warn_of_others(pcap_t *p, const struct config *config)
 {
+	if (capture_is_tap(p->capture)) {
+		warn_of_unused(p, config, CONFIG_FRAME_SIZE, CONFIG_FRAME_SIZE, "captured by copies in XDP");
+		if (p->request.immediate)
+			warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_BLOCK_TIMEOUT_MS, "immediate mode");
+		warn_of_unused(p, config, CONFIG_FILL_RXHASH, CONFIG_FILL_RXHASH, "captured by copies in XDP");
+		warn_of_unused(p, config, CONFIG_RINGS, CONFIG_FANOUT_PROG, "captured by copies in XDP");
+		warn_of_unused(p, config, CONFIG_TIMESTAMP, CONFIG_TIMESTAMP, "captured by copies in XDP");
+		warn_of_unused(p, config, CONFIG_XDP_COPY, CONFIG_XDP_STEAL, "captured by copies in XDP");
+		return;
+	}
 	if (capture_is_xdp(p->capture)) {
 		warn_of_unused(p, config, CONFIG_FRAME_SIZE, CONFIG_FRAME_SIZE, "captured through AF_XDP");
 		/* Packets of several queues wait for each other, as long as that at the most. */
@@ -176,7 +186,7 @@ static void warn_of_others(pcap_t *p, const struct config *config)
 	}
 	if (p->request.immediate)
 		warn_of_unused(p, config, CONFIG_BLOCK_TIMEOUT_MS, CONFIG_FILL_RXHASH, "immediate mode");
-	if (config->value[CONFIG_BACKEND] != BACKEND_XDP)
+	if (config->value[CONFIG_BACKEND] != BACKEND_XDP && config->value[CONFIG_BACKEND] != BACKEND_XDP_TAP)
 		warn_of_unused(p, config, CONFIG_XDP_MODE, CONFIG_XDP_STEAL, "captured through the packet ring");
 }
 

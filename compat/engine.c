@@ -143,10 +143,12 @@ static void set_xdp(const struct config *config, struct netring_config *ring)
 {
 	struct netring_xdp *xdp = &ring->xdp;
 
+	xdp->mode = (enum netring_xdp_mode)config->value[CONFIG_XDP_MODE];
+	if (config->value[CONFIG_BACKEND] == BACKEND_XDP_TAP)
+		ring->backend = NETRING_BACKEND_XDP_TAP;
 	if (config->value[CONFIG_BACKEND] != BACKEND_XDP)
 		return;
 	ring->backend = NETRING_BACKEND_XDP;
-	xdp->mode = (enum netring_xdp_mode)config->value[CONFIG_XDP_MODE];
 	xdp->copy = (enum netring_xdp_copy)config->value[CONFIG_XDP_COPY];
 	xdp->queues = config_is_set(config, CONFIG_XDP_QUEUES) ? config->text[CONFIG_XDP_QUEUES] : NULL;
 	xdp->frames = config_is_set(config, CONFIG_XDP_FRAMES) ? (uint32_t)config->value[CONFIG_XDP_FRAMES] : 0;
@@ -166,8 +168,11 @@ static void ring_config(pcap_t *p, const struct config *config, struct netring_c
 	ring->interface = strcmp(p->device, "any") == 0 ? NULL : p->device;
 	ring->frame_size = config_is_set(config, CONFIG_FRAME_SIZE) ? (uint32_t)config->value[CONFIG_FRAME_SIZE] : 0;
 	ring->block_timeout_ms = block_timeout(p, config);
-	/* Only the slots of immediate mode are cut to it: filters look at whole packets, also when they run here, and the packet is cut afterwards. */
-	ring->snaplen = p->request.immediate ? kernel_snaplen(p->snaplen) : 0;
+	/*
+	 * Only the slots of immediate mode are cut to it, and what XDP copies: filters look at whole packets, also when they run here, and the packet is
+	 * cut afterwards.
+	 */
+	ring->snaplen = p->request.immediate || ring->backend == NETRING_BACKEND_XDP_TAP ? kernel_snaplen(p->snaplen) : 0;
 	ring->busy_poll_us = (uint32_t)config->value[CONFIG_BUSY_POLL_US];
 	ring->protocol = (uint16_t)p->request.protocol;
 	ring->immediate = p->request.immediate != 0;
@@ -216,7 +221,7 @@ static int set_mode(pcap_t *p, int fd, bool nonblock)
 /* The program's descriptor, and the socket that sends, which with one ring is the same. */
 static int set_fd_nonblock(pcap_t *p, bool nonblock)
 {
-	int fd = capture_fd(p->capture), sender = p->capture->ring[0].fd;
+	int fd = capture_fd(p->capture), sender = capture_sender(p->capture);
 
 	if (set_mode(p, fd, nonblock) < 0)
 		return PCAP_ERROR;
@@ -350,7 +355,10 @@ static int engine_setdirection(pcap_t *p, pcap_direction_t direction)
 	if (direction != PCAP_D_INOUT && direction != PCAP_D_IN && direction != PCAP_D_OUT)
 		return handle_fail(p, "Invalid direction");
 	if (direction == PCAP_D_OUT && capture_is_xdp(p->capture))
-		return handle_fail(p, "%s: AF_XDP has no outgoing packets (NETRING_BACKEND=xdp)", p->device);
+		return handle_fail(p,
+				   capture_is_tap(p->capture) ? "%s: XDP has no outgoing packets (NETRING_BACKEND=xdp-tap)"
+							      : "%s: AF_XDP has no outgoing packets (NETRING_BACKEND=xdp)",
+				   p->device);
 	p->direction = direction;
 	engine_choose_dress(p);
 	return 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "capture.h"
+#include "xdp-tap.h"
 
 #define set(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 
@@ -28,6 +29,8 @@ static void describe_ring(struct stats_ring *page, const struct packet_ring *rin
 	page->bytes_got = ring->map_length;
 	page->cells = ring->cells;
 	page->cell_bytes = ring->cell_size;
+	if (ring->tap)
+		page->bytes_got = (uint64_t)page->cells * page->cell_bytes;
 	if (!ring->xdp)
 		return;
 	page->cell_bytes = (uint32_t)(~ring->xdp->chunk_mask + 1);
@@ -42,7 +45,7 @@ static void describe_engine(struct stats_capture *page, const struct netring *ca
 
 	page->engine = STATS_PACKET_V3;
 	if (capture_is_xdp(capture)) {
-		page->engine = STATS_XDP;
+		page->engine = capture_is_tap(capture) ? STATS_XDP_TAP : STATS_XDP;
 		why = capture->port[0].program.native ? "asked for; the program runs in the driver" : "asked for; the program runs behind the driver";
 	} else if (first->kind == &packet_ring_v2) {
 		page->engine = STATS_PACKET_V2;
@@ -82,6 +85,8 @@ static uint64_t packets_of(uint64_t asked, const struct packet_ring *ring, uint6
 /* Those that have come, where memory says how many; else those that the kernel said it had when it was asked. */
 static uint64_t packets_known(const struct packet_ring *ring, uint64_t drops)
 {
+	if (ring->tap)
+		return xdp_tap_packets(ring);
 	return ring->xdp ? xdp_ring_received(ring) + drops : __atomic_load_n(&ring->packets, __ATOMIC_RELAXED);
 }
 
@@ -96,7 +101,7 @@ static void write_ring(struct stats_ring *page, struct packet_ring *ring)
 {
 	uint64_t packets, drops;
 
-	if (ring->losing)
+	if (ring->losing || ring->tap)
 		packet_ring_ask_losses(ring);
 	drops = __atomic_load_n(&ring->drops, __ATOMIC_RELAXED);
 	packets = packets_known(ring, drops);

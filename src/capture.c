@@ -33,7 +33,7 @@
 /* What is to be opened. */
 struct plan {
 	struct interface_list list;
-	bool is_any, is_xdp;
+	bool is_any, is_xdp, is_tap;	    /* is_tap: of XDP, too, but packets are copied */
 	unsigned rings[INTERFACE_LIST_MAX]; /* of each interface */
 	unsigned total, opened;
 	struct netring_fanout fanout;
@@ -89,7 +89,7 @@ static int rings_of(const struct plan *plan, const struct netring_config *config
 	int ret;
 
 	if (plan->is_xdp) {
-		ret = xdp_port_queues(config, interface_name(plan, i), &queues, error);
+		ret = xdp_port_queues(config, interface_name(plan, i), plan->list.count, &queues, error);
 		*rings = ret == 0 ? queues.count : 0;
 		return ret;
 	}
@@ -147,7 +147,8 @@ static int make_plan(struct plan *plan, const struct netring_config *config, str
 
 	memset(plan, 0, sizeof(*plan));
 	plan->is_any = !config->interface;
-	plan->is_xdp = config->backend == NETRING_BACKEND_XDP;
+	plan->is_tap = config->backend == NETRING_BACKEND_XDP_TAP;
+	plan->is_xdp = plan->is_tap || config->backend == NETRING_BACKEND_XDP;
 	plan->share = *config;
 	if (plan->is_any)
 		plan->list.count = 1;
@@ -211,7 +212,12 @@ static int open_port(struct netring *capture, struct plan *plan, unsigned i, con
 	int ret;
 
 	plan->share.interface = interface_name(plan, i);
-	ret = xdp_port_queues(&plan->share, plan->share.interface, &queues, error);
+	if (plan->is_tap) {
+		queues.count = plan->rings[i];
+		ret = 0;
+	} else {
+		ret = xdp_port_queues(&plan->share, plan->share.interface, plan->list.count, &queues, error);
+	}
 	if (ret == 0 && queues.count != plan->rings[i])
 		ret = error_set(error, EAGAIN, "%s: the number of its receive queues has just changed", plan->share.interface);
 	if (ret == 0)
@@ -335,7 +341,7 @@ static int open_all(struct netring *capture, struct plan *plan, const struct log
 {
 	int ret = plan->is_xdp ? open_ports(capture, plan, log, error) : open_interfaces(capture, plan, log, error);
 
-	if (ret == 0 && plan->total > 1)
+	if (ret == 0 && (plan->total > 1 || plan->is_tap))
 		ret = open_merge(capture, &plan->share, error);
 	if (ret == 0 && (plan->total > 1 || plan->is_xdp))
 		ret = open_epoll(capture, error);
@@ -389,7 +395,8 @@ static int open_xdp(struct netring **capture, const struct netring_config *confi
 		return error_set(error, -ret, "%s", reason.text);
 	if (ret == 0)
 		return ret;
-	log_write(log, LOG_WARN, "%s; captured through the packet ring instead of AF_XDP", reason.text);
+	log_write(log, LOG_WARN, "%s; captured through the packet ring instead of %s", reason.text,
+		  config->backend == NETRING_BACKEND_XDP_TAP ? "XDP" : "AF_XDP");
 	instead.backend = NETRING_BACKEND_PACKET;
 	return open_backend(capture, &instead, log, error);
 }
@@ -398,7 +405,7 @@ int capture_open(struct netring **capture, const struct netring_config *config, 
 {
 	if (config->size != sizeof(*config))
 		return error_set(error, EINVAL, "config.size %zu: netring_config_init sets it to %zu", config->size, sizeof(*config));
-	return config->backend == NETRING_BACKEND_XDP ? open_xdp(capture, config, log, error) : open_backend(capture, config, log, error);
+	return config->backend == NETRING_BACKEND_PACKET ? open_backend(capture, config, log, error) : open_xdp(capture, config, log, error);
 }
 
 void capture_close(struct netring *capture)

@@ -18,16 +18,16 @@
 struct netring {
 	unsigned out;		/* packets of the burst that has been taken and not given back */
 	unsigned rings;
-	int epoll_fd;		/* several rings, or AF_XDP: all of their sockets; else -1 */
-	int timer_fd;		/* several rings: in it; says when to look after packets that wait */
+	int epoll_fd;		/* several rings, or XDP: all of their sockets; else -1 */
+	int timer_fd;		/* where there is a merge: in it; says when to look after packets that wait */
 	bool watched;		/* somebody has asked for the descriptor */
 	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
 	unsigned fanouts;	/* one for each interface, or none */
 	struct fanout *fanout;
-	unsigned ports;		/* AF_XDP: one for each interface; else none */
+	unsigned ports;		/* XDP: one for each interface; else none */
 	struct xdp_port *port;
 	bool waiting;		/* AF_XDP: nobody has read yet, or set a filter; until then the host gets every packet */
-	struct merge merge;	/* several rings */
+	struct merge merge;	/* several rings, or copies in XDP */
 	struct capture_stats stats;	/* what others may see of it */
 	struct packet_ring ring[];
 };
@@ -47,10 +47,22 @@ static inline void capture_start(struct netring *capture)
 	capture->waiting = false;
 }
 
-/* Packets come through AF_XDP: they are frames (xdp-frame.h), never outgoing, and never without their VLAN tag. */
+/* Packets come through XDP: they are frames (xdp-frame.h), never outgoing, and never without their VLAN tag. */
 static inline bool capture_is_xdp(const struct netring *capture)
 {
 	return capture->ports != 0;
+}
+
+/* The same, but they are copies, in the ring buffers of xdp-tap.h. */
+static inline bool capture_is_tap(const struct netring *capture)
+{
+	return capture->ring[0].tap != NULL;
+}
+
+/* The socket that sends. */
+static inline int capture_sender(const struct netring *capture)
+{
+	return capture_is_tap(capture) ? capture->port[0].watch_fd : capture->ring[0].fd;
 }
 
 static inline bool capture_is_merged(const struct netring *capture)

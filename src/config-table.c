@@ -7,7 +7,7 @@
 #include "fanout.h"
 #include "queue-list.h"
 
-static const char *const backends[] = { "auto", "packet", "xdp", "libpcap", NULL };
+static const char *const backends[] = { "auto", "packet", "xdp", "xdp-tap", "libpcap", NULL };
 static const char *const profiles[] = { "default", "high_throughput", "low_latency", "low_memory", "jumbo", NULL };
 _Static_assert(sizeof(profiles) / sizeof(profiles[0]) == CONFIG_PROFILE_OF_FILE + 1, "a profile of the file comes behind them");
 /* The index of each word is its enum netring_xdp_mode, enum netring_xdp_copy. */
@@ -57,7 +57,7 @@ const struct config_variable config_variables[CONFIG_COUNT] = {
 	},
 	[CONFIG_BACKEND] = {
 		.name = "NETRING_BACKEND", .type = CONFIG_TYPE_CHOICE, .words = backends, .initial = BACKEND_AUTO,
-		.help = "who captures: auto is packet, the packet ring; xdp is AF_XDP; libpcap leaves all to the embedded libpcap",
+		.help = "who captures: auto is packet, the packet ring; xdp is AF_XDP; xdp-tap copies in XDP; libpcap leaves all to the embedded libpcap",
 	},
 	[CONFIG_PROFILE] = {
 		.name = "NETRING_PROFILE", .type = CONFIG_TYPE_CHOICE, .words = profiles, .unset = "none",

@@ -70,7 +70,7 @@ enum config_id {
 	CONFIG_COUNT
 };
 
-enum config_backend { BACKEND_AUTO, BACKEND_PACKET, BACKEND_XDP, BACKEND_LIBPCAP };
+enum config_backend { BACKEND_AUTO, BACKEND_PACKET, BACKEND_XDP, BACKEND_XDP_TAP, BACKEND_LIBPCAP };
 
 /* How savefiles are written. */
 enum config_dump { DUMP_AUTO, DUMP_DIRECT, DUMP_CACHED, DUMP_STDIO };

@@ -12,6 +12,7 @@
 #include "capture.h"
 #include "packet-filter.h"
 #include "xdp-protocol.h"
+#include "xdp-tap.h"
 
 struct shape {
 	uint32_t block_size, block_count, block_timeout_ms, frame_size, busy_poll_us;
@@ -316,9 +317,19 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
 	return ret < 0 ? ret : ret == WAIT_READY;
 }
 
+/* Who sleeps by himself is told of what there is, too: rings that are added to what epoll watches are looked at. */
+static void watch_taps(struct netring *capture)
+{
+	for (unsigned i = 0; i < capture->rings; i++)
+		xdp_tap_watch(&capture->ring[i]);
+	set_muted(capture, false, NULL);
+}
+
 int netring_fd(struct netring *capture)
 {
 	capture_start(capture);
+	if (!capture->watched && capture_is_tap(capture))
+		watch_taps(capture);
 	capture->watched = true;
 	return capture_fd(capture);
 }
@@ -441,6 +452,8 @@ int netring_send(struct netring *capture, const void *frame, size_t length, stru
 	ssize_t sent;
 
 	capture_start(capture);
+	if (capture_is_tap(capture))
+		return xdp_tap_send(capture_sender(capture), capture->ring[0].ifindex, frame, length, error);
 	if (capture_is_xdp(capture))
 		return xdp_ring_send(&capture->ring[0], frame, length, error);
 	sent = send(capture->ring[0].fd, frame, length, 0);

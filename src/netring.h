@@ -98,12 +98,13 @@ struct netring_fanout {
 enum netring_backend {
 	NETRING_BACKEND_PACKET,			/* packet sockets with a ring; see packet(7) */
 	NETRING_BACKEND_XDP,			/* AF_XDP: matching packets are taken off the interface, before the host sees them */
+	NETRING_BACKEND_XDP_TAP,		/* XDP: matching packets are copied, and the host sees all; a ring for each CPU, no outgoing packets */
 };
 
 enum netring_xdp_mode { NETRING_XDP_MODE_AUTO, NETRING_XDP_NATIVE, NETRING_XDP_GENERIC, NETRING_XDP_OFFLOAD };
 enum netring_xdp_copy { NETRING_XDP_COPY_AUTO, NETRING_XDP_COPY, NETRING_XDP_ZEROCOPY };
 
-/* Of NETRING_BACKEND_XDP. */
+/* Of NETRING_BACKEND_XDP; of NETRING_BACKEND_XDP_TAP mode alone. */
 struct netring_xdp {
 	enum netring_xdp_mode mode;	/* where the program runs; AUTO: in the driver if it can, else in front of the host's stack */
 	enum netring_xdp_copy copy;	/* AUTO: without a copy if the driver can */

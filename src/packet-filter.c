@@ -16,6 +16,7 @@
 #include "bpf-run.h"
 #include "xdp-judge.h"
 #include "xdp-ring.h"
+#include "xdp-tap.h"
 
 /* Instructions that cap_returns may add. */
 #define EPILOGUE 3
@@ -40,16 +41,6 @@ static int detach(const struct packet_ring *ring)
 	if (setsockopt(ring->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
-}
-
-/* Cells that are ours, from the reader's on. */
-static uint32_t cells_waiting(const struct packet_ring *ring)
-{
-	uint32_t n, position = ring->position;
-
-	for (n = 0; n < ring->cells && ring->kind->is_ours(ring, position); n++)
-		position = position + 1 == ring->cells ? 0 : position + 1;
-	return n;
 }
 
 /* The kernel refused a program: let every packet in, and say so. 1, or -errno. */
@@ -116,6 +107,8 @@ static int put_in_force(struct packet_ring *ring, const struct sock_filter *prog
 	/* It is the interface's; all that is left to know is what became of it. The ring's snaplen is for the reader to keep. */
 	if (ring->xdp)
 		return program && !ring->xdp->program->judges;
+	if (ring->tap)
+		return program && !ring->tap->program->judges;
 	if (program) {
 		ret = attach(ring, program, length);
 		return ret < 0 ? fall_back(ring, length, -ret, error) : 0;
@@ -152,14 +145,16 @@ int packet_filter_set(struct packet_ring *ring, const struct sock_filter *progra
 
 	if (ret < 0)
 		return ret;
-	ring->filter_cells = cells_waiting(ring) + ring->kind->in_flight;
+	ring->filter_cells = packet_ring_waiting(ring) + ring->kind->in_flight;
 	return ret;
 }
 
 /* Bytes to keep; 0 rejects it. */
 static uint32_t judge(const struct packet_ring *ring, struct netring_packet *packet)
 {
-	return ring->xdp ? xdp_judge(ring->filter, packet) : bpf_run(ring->filter, packet);
+	if (ring->xdp)
+		return xdp_judge(ring->filter, packet);
+	return ring->tap ? xdp_tap_judge(ring, packet) : bpf_run(ring->filter, packet);
 }
 
 void packet_filter_sift(const struct packet_ring *ring, struct netring_burst *burst)

@@ -24,6 +24,7 @@
 #include "numa.h"
 #include "packet-filter.h"
 #include "xdp-ring.h"
+#include "xdp-tap.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
@@ -425,6 +426,10 @@ void packet_ring_ask_losses(struct packet_ring *ring)
 
 	if (ring->xdp) {
 		xdp_ring_ask_losses(ring);
+		return;
+	}
+	if (ring->tap) {
+		xdp_tap_ask_losses(ring);
 		return;
 	}
 	ring->losing = fold(ring, &fresh) < 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A packet socket with its ring: setting it up, taking packets out, giving them back. One ring is one socket on one interface. What is read like
- * it, the socket of an AF_XDP queue (xdp-ring.h), is a kind of it.
+ * it, the socket of an AF_XDP queue (xdp-ring.h) or a ring buffer that an XDP program fills (xdp-tap.h), is a kind of it.
  *
  * Owns the socket, the mapping, and the copy of its filter. The reader's position belongs to one thread; the statistics may be read by any.
  *
@@ -20,6 +20,7 @@
 #include "packet-block.h"
 
 struct xdp_queue;
+struct xdp_tap;
 
 struct packet_ring {
 	int fd;
@@ -36,6 +37,7 @@ struct packet_ring {
 	bool rests;			/* its reader sleeps for a moment after packets, before it waits for the next one */
 	uint32_t rested_at;		/* its position then */
 	bool drives;			/* while it spins, it calls kind->drive */
+	uint32_t nap_ms;		/* a sleep that is longer than that begins with one of so long, and then calls kind->arm */
 
 	uint32_t cell_size, cells;	/* a cell is what changes owner: a block (V3) or a frame (V2) */
 	uint32_t cells_per_block;	/* 1 with V3 */
@@ -44,7 +46,8 @@ struct packet_ring {
 	struct block_cursor cursor;	/* V3: inside that block */
 	struct block_cursor after;	/* V3: where the burst that is out ends */
 	uint32_t taken;			/* V2, AF_XDP: frames in the burst that is out */
-	struct xdp_queue *xdp;		/* AF_XDP: all that is different; owned. NULL: a packet socket */
+	struct xdp_queue *xdp;		/* AF_XDP: all that is different; owned. NULL: it is none */
+	struct xdp_tap *tap;		/* the same of a ring buffer */
 
 	uint32_t snaplen;		/* 0: whole packets */
 	bool strict;
@@ -87,7 +90,7 @@ struct packet_list {
  * by a look at its status.
  */
 struct packet_ring_kind {
-	int version;			/* TPACKET_V3, TPACKET_V2; 0: AF_XDP */
+	int version;			/* TPACKET_V3, TPACKET_V2; 0: XDP */
 	uint32_t in_flight;		/* cells that packets may still go to which an old filter has let in, besides those that are ours */
 	int (*take)(struct packet_ring *ring, struct netring_burst *burst, unsigned max, struct netring_error *error);
 	unsigned (*give_back)(struct packet_ring *ring, const struct sockaddr_ll *link);
@@ -95,6 +98,7 @@ struct packet_ring_kind {
 	int (*stats)(struct packet_ring *ring, struct netring_stats *stats, struct netring_error *error);	/* packets, drops, freezes, sizes */
 	void (*close)(struct packet_ring *ring);	/* what packet_ring_close does not know of; NULL: nothing */
 	void (*drive)(struct packet_ring *ring);	/* has the kernel look for packets; NULL: it does that by itself */
+	void (*arm)(struct packet_ring *ring);	/* from now on the next packet wakes who sleeps; NULL: each does */
 
 	/*
 	 * For reading several rings as one. list writes down where the packets are that begin `ahead` cells from the reader's, up to max of them:

@@ -205,6 +205,34 @@ static bool rest(struct packet_ring *const *rings, unsigned count, struct pollfd
 	return rests && poll(others, number, REST_MS) == 0 && any_is_ready(rings, count);
 }
 
+static void arm(struct packet_ring *const *rings, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rings[i]->kind->arm)
+			rings[i]->kind->arm(rings[i]);
+}
+
+/*
+ * Rings that wake nobody who has not asked for it: what comes gathers during a nap, at the end of which poll looks by itself; only who sleeps on asks to
+ * be woken.
+ */
+static int sleep_on(struct packet_ring *const *rings, unsigned count, struct pollfd *events, unsigned number, int timeout_ms)
+{
+	int nap_ms = count != 0 ? (int)rings[0]->nap_ms : 0, ret;
+
+	if (nap_ms != 0 && timeout_ms != 0) {
+		if (timeout_ms >= 0 && timeout_ms <= nap_ms)
+			return poll(events, number, timeout_ms);
+		ret = poll(events, number, nap_ms);
+		if (ret != 0)
+			return ret;
+		timeout_ms -= timeout_ms < 0 ? 0 : nap_ms;
+	}
+	if (timeout_ms != 0)
+		arm(rings, count);
+	return poll(events, number, timeout_ms);
+}
+
 int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	struct pollfd events[2 * PACKET_WAIT_MAX + 1];
@@ -218,7 +246,7 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	number = make_events(events, rings, count, wake_fd);
 	if (timeout_ms < 0 && rest(rings, count, events + count, number - count - (wake_fd < 0)))
 		return WAIT_READY;
-	ret = poll(events, wake_fd >= 0 ? number : number - 1, timeout_ms);
+	ret = sleep_on(rings, count, events, wake_fd >= 0 ? number : number - 1, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");
 	if (any_has_packets(events, count))

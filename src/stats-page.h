@@ -40,7 +40,7 @@
 
 enum stats_kind { STATS_FREE, STATS_CAPTURE, STATS_RING };
 
-enum stats_engine { STATS_PACKET_V3, STATS_PACKET_V2, STATS_XDP };
+enum stats_engine { STATS_PACKET_V3, STATS_PACKET_V2, STATS_XDP, STATS_XDP_TAP };
 
 enum stats_state {
 	STATS_READING,			/* there was more to read: what has happened since updated_ns is not in the figures */
@@ -82,7 +82,7 @@ struct stats_ring {
 	int32_t ifindex;		/* 0: all interfaces */
 	char interface[16];
 	uint64_t bytes_asked, bytes_got;	/* the ring's size */
-	uint32_t cells;			/* that it is made of: blocks, or the frames of immediate mode */
+	uint32_t cells;			/* that it is made of: blocks, or the frames of immediate mode; xdp-tap: words of 8 bytes */
 	uint32_t cell_bytes;
 	uint32_t waiting;		/* cells that waited for the reader */
 	uint32_t waiting_most;		/* at any time */

@@ -41,10 +41,14 @@ static void emit_switch(struct ebpf_code *code, unsigned to, int fd)
 	ebpf_emit(code, EBPF_MAKE(0, 0, 0, 0, 0));
 }
 
-/* A queue without a socket is none of ours: neither its time is taken, nor is it filtered. */
-static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+static bool copies(const struct xdp_code_options *options)
 {
-	ebpf_emit(code, ebpf_mov(BPF_REG_6, BPF_REG_1));
+	return options->tap.rings_fd != 0;
+}
+
+/* A queue without a socket is none of ours: neither its time is taken, nor is it filtered. */
+static void emit_queue(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
 	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, rx_queue_index)));
 	ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_10, STACK_QUEUE, BPF_REG_2));
 	ebpf_emit(code, ebpf_mov(BPF_REG_2, BPF_REG_10));
@@ -54,6 +58,15 @@ static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *op
 	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JEQ, 0), labels->stray);
 	ebpf_emit(code, ebpf_call(options->tai ? BPF_FUNC_ktime_get_tai_ns : BPF_FUNC_ktime_get_ns));
 	ebpf_emit(code, ebpf_store(BPF_DW, BPF_REG_10, STACK_TAI, BPF_REG_0));
+}
+
+static void emit_begin(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	ebpf_emit(code, ebpf_mov(BPF_REG_6, BPF_REG_1));
+	if (copies(options))
+		xdp_tap_emit_filter(code, &options->tap);
+	else
+		emit_queue(code, options, labels);
 	ebpf_emit(code, load_context(BPF_REG_7, offsetof(struct xdp_md, data)));
 	ebpf_emit(code, load_context(BPF_REG_8, offsetof(struct xdp_md, data_end)));
 }
@@ -124,21 +137,10 @@ static void emit_metadata(struct ebpf_code *code, unsigned without)
 	ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_1, METADATA(mark), XDP_FRAME_MARK));
 }
 
-static void emit_end(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+static void emit_redirect(struct ebpf_code *code, const struct xdp_code_options *options)
 {
-	unsigned redirect = ebpf_label(code), without = ebpf_label(code);
+	unsigned without = ebpf_label(code);
 
-	if (options->interprets || ebpf_is_target(code, labels->verdict)) {
-		ebpf_place(code, labels->verdict);
-		ebpf_jump(code, ebpf_if32_imm(BPF_REG_0, BPF_JNE, 0), redirect);
-	}
-	ebpf_place(code, labels->pass);
-	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, XDP_PASS));
-	ebpf_emit(code, ebpf_exit());
-
-	ebpf_place(code, labels->unjudged);
-	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, 0));
-	ebpf_place(code, redirect);
 	emit_metadata(code, without);
 	ebpf_place(code, without);
 	ebpf_emit_map(code, BPF_REG_1, options->sockets_fd);
@@ -146,6 +148,27 @@ static void emit_end(struct ebpf_code *code, const struct xdp_code_options *opti
 	ebpf_emit(code, ebpf_mov_imm(BPF_REG_3, XDP_PASS));
 	ebpf_emit(code, ebpf_call(BPF_FUNC_redirect_map));
 	ebpf_emit(code, ebpf_exit());
+}
+
+static void emit_end(struct ebpf_code *code, const struct xdp_code_options *options, const struct labels *labels)
+{
+	unsigned accepted = ebpf_label(code);
+
+	if (options->interprets || ebpf_is_target(code, labels->verdict)) {
+		ebpf_place(code, labels->verdict);
+		ebpf_jump(code, ebpf_if32_imm(BPF_REG_0, BPF_JNE, 0), accepted);
+	}
+	ebpf_place(code, labels->pass);
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, XDP_PASS));
+	ebpf_emit(code, ebpf_exit());
+
+	ebpf_place(code, labels->unjudged);
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_0, 0));
+	ebpf_place(code, accepted);
+	if (copies(options))
+		xdp_tap_emit(code, &options->tap, labels->pass);
+	else
+		emit_redirect(code, options);
 }
 
 /* Queues may be added while the program runs: who captures is to know that their packets pass by. */
@@ -170,6 +193,8 @@ static void emit_interpreter(struct ebpf_code *code, const struct xdp_code_optio
 	};
 	const struct xdp_filter_context context = xdp_code_context(options);
 
+	if (copies(options))
+		xdp_tap_emit_other_filter(code);
 	xdp_interpreter_emit(code, &where);
 	xdp_interpreter_emit_function(code, &where, &context);
 }
@@ -197,7 +222,8 @@ int xdp_code_make(struct ebpf_code *code, const struct xdp_code_options *options
 	if (ebpf_is_target(code, labels.beyond))
 		emit_beyond(code, &labels);
 	emit_end(code, options, &labels);
-	emit_stray(code, options, &labels);
+	if (!copies(options))
+		emit_stray(code, options, &labels);
 	emit_other(code, options, &labels);
 	return ebpf_finish(code, error);
 }

@@ -7,6 +7,8 @@
  *	the filter that is in force	rejects: on to the host
  *	its data in front of the packet	(xdp-frame.h), unless the driver refuses
  *	to the socket
+ *
+ * Where packets are copied instead (xdp-tap-code.h) there are no sockets: the filter, a copy of what it accepts, on to the host.
  */
 #ifndef NETRING_XDP_CODE_H
 #define NETRING_XDP_CODE_H
@@ -14,6 +16,7 @@
 #include <linux/filter.h>
 
 #include "xdp-interpreter.h"
+#include "xdp-tap-code.h"
 
 struct xdp_code_options {
 	int ifindex;
@@ -29,6 +32,7 @@ struct xdp_code_options {
 	bool interprets;	/* with the interpreter; false: the slots are for user space, too */
 	const struct sock_filter *filter;
 	unsigned length;	/* 0: accepts all */
+	struct xdp_tap_options tap;
 };
 
 /* What filters are told about packets and interface. */

@@ -14,4 +14,7 @@
  */
 uint32_t xdp_judge(const struct sock_filter *program, struct netring_packet *packet);
 
+/* The same of a packet of which only captured_len bytes are there. */
+uint32_t xdp_judge_captured(const struct sock_filter *program, struct netring_packet *packet);
+
 #endif

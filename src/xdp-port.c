@@ -18,8 +18,10 @@
 
 #include "geometry.h"
 #include "interface.h"
+#include "xdp-filter.h"
 #include "xdp-interpreter.h"
 #include "xdp-protocol.h"
+#include "xdp-tap.h"
 
 /* Less than this is no ring: one round of NAPI for each of a few CPUs fills it. */
 #define FRAMES_MIN UINT32_C(512)
@@ -27,6 +29,11 @@
 
 /* Below 0x0600 a type field is a length: no packet has this type. With type 0 a socket would not be told of its interface. */
 #define IDLE_PROTOCOL 0x05ff
+
+static bool copies(const struct netring_config *config)
+{
+	return config->backend == NETRING_BACKEND_XDP_TAP;
+}
 
 void xdp_port_init(struct xdp_port *port)
 {
@@ -55,14 +62,14 @@ void xdp_port_let_go(struct xdp_port *port)
 void xdp_port_look_at_queues(const struct xdp_port *port)
 {
 	const struct xdp_program *program = &port->program;
-	unsigned queues = (unsigned)interface_receive_queues(port->watch_fd, program->interface);
+	unsigned had = program->options.receive_queues, queues = had ? (unsigned)interface_receive_queues(port->watch_fd, program->interface) : 0;
 
-	if (queues <= program->options.receive_queues || __atomic_exchange_n(&program->control->told_of_strays, 1, __ATOMIC_RELAXED))
+	if (queues <= had || __atomic_exchange_n(&program->control->told_of_strays, 1, __ATOMIC_RELAXED))
 		return;
 	log_write(&port->log, LOG_WARN,
 		  "%s: it has %u receive queues, and had %u when the capture began: what comes on those that were added goes to the host, and is not "
 		  "captured; start the capture again",
-		  program->interface, queues, program->options.receive_queues);
+		  program->interface, queues, had);
 }
 
 static int look_up_link(int fd, const char *interface, struct sockaddr_ll *link, struct netring_error *error)
@@ -86,9 +93,17 @@ static int look_up_link(int fd, const char *interface, struct sockaddr_ll *link,
 	return error_set(error, EOPNOTSUPP, "%s is no Ethernet (link type %u), and AF_XDP is for Ethernet", interface, link->sll_hatype);
 }
 
-int xdp_port_queues(const struct netring_config *config, const char *interface, struct queue_list *queues, struct netring_error *error)
+static int find_queues(const struct netring_config *config, const char *interface, int fd, struct queue_list *queues, struct netring_error *error)
 {
 	struct netring_error about = { "" };
+	int ret = queue_list_parse(queues, config->xdp.queues, (unsigned)interface_receive_queues(fd, interface), &about);
+
+	return ret < 0 ? error_set(error, -ret, "%s: queues %s", interface, about.text) : 0;
+}
+
+int xdp_port_queues(const struct netring_config *config, const char *interface, unsigned interfaces, struct queue_list *queues,
+		    struct netring_error *error)
+{
 	struct sockaddr_ll link = { 0 };
 	int fd, ret;
 
@@ -99,11 +114,10 @@ int xdp_port_queues(const struct netring_config *config, const char *interface, 
 	if (fd < 0)
 		return error_errno(error, errno, "socket");
 	ret = look_up_link(fd, interface, &link, error);
-	if (ret == 0) {
-		ret = queue_list_parse(queues, config->xdp.queues, (unsigned)interface_receive_queues(fd, interface), &about);
-		if (ret < 0)
-			error_set(error, -ret, "%s: queues %s", interface, about.text);
-	}
+	if (ret == 0 && copies(config))
+		queues->count = xdp_tap_rings(config, interfaces);
+	else if (ret == 0)
+		ret = find_queues(config, interface, fd, queues, error);
 	close(fd);
 	return ret;
 }
@@ -186,6 +200,46 @@ static int plan_frames(const struct xdp_port *port, const struct netring_config 
 	return 0;
 }
 
+/* The same of ring buffers. */
+static int plan_bytes(const struct xdp_port *port, const struct netring_config *config, uint64_t limit, struct xdp_tap_ring_options *options,
+		      struct netring_error *error)
+{
+	const char *interface = config->interface;
+
+	options->asked = (uint64_t)config->block_size * config->block_count;
+	options->bytes = xdp_tap_size(options->asked);
+	if (options->bytes <= limit)
+		return 0;
+	if (!config->limit_memory)
+		return error_set(error, ENOMEM, "%s: %" PRIu64 " KiB for the ring buffer of each CPU: there is memory for %" PRIu64 " KiB", interface,
+				 options->bytes >> 10, limit >> 10);
+	options->bytes = xdp_tap_size(limit);
+	if (config->strict)
+		return error_set(error, ENOMEM,
+				 "%s: the ring buffer of each CPU would have %" PRIu64 " KiB instead of %" PRIu64 ", because memory is short",
+				 interface, options->bytes >> 10, options->asked >> 10);
+	log_write(&port->log, LOG_WARN, "%s: the ring buffer of each CPU has %" PRIu64 " KiB instead of %" PRIu64 ", because memory is short",
+		  interface, options->bytes >> 10, options->asked >> 10);
+	return 0;
+}
+
+static int open_taps(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, unsigned count,
+		     struct xdp_tap_ring_options *options, struct netring_error *error)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < count; i++) {
+		options->number = i;
+		options->watch_fd = i == 0 ? port->watch_fd : -1;
+		ret = xdp_tap_open(&rings[i], config, options, &port->log, error);
+		if (ret < 0)
+			return ret;
+		port->rings = i + 1;
+		ret = xdp_program_add(&port->program, i, rings[i].fd, error);
+	}
+	return ret;
+}
+
 static int open_rings(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
 		      struct xdp_ring_options *options, struct netring_error *error)
 {
@@ -232,6 +286,63 @@ static void report(const struct xdp_port *port, const struct packet_ring *rings,
 			  rings[0].xdp->longest, longest);
 }
 
+/* The same where packets are copied: nothing is lost for its length. */
+static void report_tap(const struct xdp_port *port, const struct packet_ring *rings, unsigned count)
+{
+	const char *interface = rings[0].interface;
+	bool strips = interface_strips_vlan(port->watch_fd, interface);
+
+	log_write(&port->log, LOG_INFO, "%s: copies in XDP, %s, %u ring buffer%s of %llu KiB", interface, port->program.native ? "native" : "generic",
+		  count, count == 1 ? "" : "s", (unsigned long long)rings[0].cells * XDP_TAP_CELL >> 10);
+	log_write(&port->log, LOG_WARN, "%s: XDP does not see what this host sends%s", interface,
+		  strips ? ", nor VLAN tags, which the adapter takes out (ethtool -K rxvlan off)" : "");
+}
+
+/* Fewer bytes could not be judged in user space as they are in the kernel. */
+static uint32_t tap_snaplen(const struct netring_config *config)
+{
+	if (config->snaplen == 0 || config->snaplen > XDP_TAP_CAPTURE_MAX)
+		return XDP_TAP_CAPTURE_MAX;
+	return config->snaplen < XDP_FILTER_TAGGED_MIN ? XDP_FILTER_TAGGED_MIN : config->snaplen;
+}
+
+static int open_program(struct xdp_port *port, const struct netring_config *config, const struct xdp_program_options *options,
+			struct netring_error *error)
+{
+	int ret = xdp_program_open(&port->program, options, config->filter, config->filter_length, error);
+
+	return ret == -EOPNOTSUPP && config->xdp.mode == NETRING_XDP_OFFLOAD ? -EINVAL : ret;
+}
+
+static int open_tap_port(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, unsigned count, uint64_t memory_limit,
+			 struct netring_error *error)
+{
+	struct xdp_tap_ring_options options = { .interface = config->interface, .program = &port->program };
+	struct xdp_program_options program = {
+		.interface = config->interface,
+		.mode = config->xdp.mode,
+		.strict = config->strict,
+		.fragments = true,
+		.queues = count,
+		.snaplen = tap_snaplen(config),
+		.log = &port->log,
+	};
+	int ret = open_watch(port, config, config->interface, &options.link, error);
+
+	if (ret == 0)
+		ret = plan_bytes(port, config, memory_limit, &options, error);
+	if (ret == 0) {
+		program.ifindex = options.link.sll_ifindex;
+		program.ring_bytes = options.bytes;
+		ret = open_program(port, config, &program, error);
+	}
+	if (ret == 0)
+		ret = open_taps(port, rings, config, count, &options, error);
+	if (ret == 0)
+		ret = attach(port, config, error);
+	return ret;
+}
+
 static int open_port(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
 		     uint64_t memory_limit, struct netring_error *error)
 {
@@ -259,9 +370,7 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 		ret = plan_frames(port, config, memory_limit, &options, error);
 	if (ret == 0) {
 		program.ifindex = options.link.sll_ifindex;
-		ret = xdp_program_open(&port->program, &program, config->filter, config->filter_length, error);
-		if (ret == -EOPNOTSUPP && config->xdp.mode == NETRING_XDP_OFFLOAD)
-			ret = -EINVAL;
+		ret = open_program(port, config, &program, error);
 	}
 	if (ret == 0)
 		ret = open_rings(port, rings, config, queues, &options, error);
@@ -286,12 +395,16 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 		with_protocol.filter = filter;
 		with_protocol.filter_length = length;
 	}
-	if (ret == 0)
+	if (ret == 0 && copies(config))
+		ret = open_tap_port(port, rings, &with_protocol, queues->count, memory_limit, error);
+	else if (ret == 0)
 		ret = open_port(port, rings, &with_protocol, queues, memory_limit, error);
 	free(filter);
-	if (ret == 0)
-		report(port, rings, queues->count);
-	else
+	if (ret < 0)
 		xdp_port_close(port);
+	else if (copies(config))
+		report_tap(port, rings, queues->count);
+	else
+		report(port, rings, queues->count);
 	return ret;
 }

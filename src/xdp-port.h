@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One interface of an AF_XDP capture: its XDP program, a ring for each of its queues, and the packet socket that holds the promiscuous membership and
- * tells when the interface goes down or away, which an AF_XDP socket does not.
+ * tells when the interface goes down or away, which an AF_XDP socket does not. Where packets are copied, it sends, too.
  */
 #ifndef NETRING_XDP_PORT_H
 #define NETRING_XDP_PORT_H
@@ -21,10 +21,10 @@ struct xdp_port {
 void xdp_port_init(struct xdp_port *port);
 
 /*
- * The queues of an interface that config asks for. -EINVAL: it does not have them, or more than a handle can; -ENODEV. -EOPNOTSUPP: AF_XDP cannot be had
+ * The queues of an interface that config asks for; where packets are copied, ring buffers by number, one of `interfaces`. -EINVAL: it does not have them, or more than a handle can; -ENODEV. -EOPNOTSUPP: AF_XDP cannot be had
  * there, or not at all.
  */
-int xdp_port_queues(const struct netring_config *config, const char *interface, struct queue_list *queues, struct netring_error *error);
+int xdp_port_queues(const struct netring_config *config, const char *interface, unsigned interfaces, struct queue_list *queues, struct netring_error *error);
 
 /*
  * Opens the rings of an interface, one for each of queues, and lets packets in. memory_limit: bytes for each ring. port must stay where it is. Errors as

@@ -40,6 +40,7 @@ void xdp_program_init(struct xdp_program *program)
 {
 	memset(program, 0, sizeof(*program));
 	program->sockets_fd = program->switch_fd = program->program_fd = program->link_fd = program->status_fd = program->types_fd = -1;
+	program->lines_fd = -1;
 }
 
 static void close_descriptor(int *fd)
@@ -47,6 +48,17 @@ static void close_descriptor(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+/* Packets are copied to ring buffers. */
+static bool copies(const struct xdp_program_options *options)
+{
+	return options->ring_bytes != 0;
+}
+
+static size_t lines_length(const struct xdp_program_options *options)
+{
+	return options->queues * sizeof(struct xdp_tap_line);
 }
 
 void xdp_program_detach(struct xdp_program *program)
@@ -90,6 +102,9 @@ void xdp_program_close(struct xdp_program *program)
 	if (program->control)
 		munmap(program->control, sizeof(*program->control));
 	close_descriptor(&program->switch_fd);
+	if (program->line)
+		munmap(program->line, lines_length(&program->options));
+	close_descriptor(&program->lines_fd);
 	close_descriptor(&program->sockets_fd);
 	close_descriptor(&program->types_fd);
 	close_descriptor(&program->status_fd);
@@ -161,7 +176,7 @@ static int check_interface(struct xdp_program *program, struct netring_error *er
 	close(fd);
 	if (flags < 0)
 		return error_set(error, ENODEV, "%s: there is no such interface", options->interface);
-	if (flags & IFF_LOOPBACK)
+	if (flags & IFF_LOOPBACK && !copies(options))
 		return error_set(error, EOPNOTSUPP, "%s: a loopback interface is the host's own, and AF_XDP would take packets from it",
 				 options->interface);
 	return 0;
@@ -172,6 +187,8 @@ static int check_guard(const struct xdp_program_options *options, struct netring
 	char text[XDP_GUARD_TEXT];
 	int ret;
 
+	if (copies(options))
+		return 0;
 	if (!options->steal)
 		return xdp_guard_check(options->interface, options->ifindex, error);
 	ret = xdp_guard_find(options->ifindex, text, NULL);
@@ -187,8 +204,8 @@ static int check_options(const struct xdp_program_options *options, struct netri
 		return error_set(error, EOPNOTSUPP, "XDP is at one interface: all of them at once (\"any\") cannot be captured by AF_XDP");
 	if (options->mode == NETRING_XDP_OFFLOAD)
 		return error_set(error, EOPNOTSUPP,
-				 "%s: a program that runs on the card has no way to AF_XDP sockets; NETRING_XDP_MODE=native is the fastest there is",
-				 options->interface);
+				 "%s: a program that runs on the card has no way to %s; NETRING_XDP_MODE=native is the fastest there is",
+				 options->interface, copies(options) ? "the host's memory" : "AF_XDP sockets");
 	return 0;
 }
 
@@ -209,25 +226,66 @@ static int explain_map(const struct xdp_program *program, int ret, const char *w
 	return error_errno(error, -ret, "%s: %s", interface, what);
 }
 
-static int make_maps(struct xdp_program *program, struct netring_error *error)
+/* A map of one value, in memory. */
+static int make_shared_map(const struct xdp_program *program, const char *name, size_t size, int *fd, void **memory, struct netring_error *error)
 {
 	const struct bpf_map_create_opts mappable = { .sz = sizeof(mappable), .map_flags = BPF_F_MMAPABLE };
-	void *control;
-	int fd;
+	int ret = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), (uint32_t)size, 1, &mappable);
+	void *map;
 
-	fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_XSKMAP, "netring_sockets", sizeof(uint32_t), sizeof(uint32_t), program->options.queues, NULL);
+	if (ret < 0)
+		return explain_map(program, ret, "map that is shared with the program (Linux 5.5)", error);
+	*fd = ret;
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ret, 0);
+	if (map == MAP_FAILED)
+		return error_errno(error, errno, "%s: mmap of the map that is shared with the program", program->interface);
+	*memory = map;
+	return 0;
+}
+
+static int make_socket_map(struct xdp_program *program, struct netring_error *error)
+{
+	int fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_XSKMAP, "netring_sockets", sizeof(uint32_t), sizeof(uint32_t), program->options.queues,
+					      NULL);
+
 	if (fd < 0)
 		return explain_map(program, fd, "map of AF_XDP sockets (CONFIG_XDP_SOCKETS)", error);
 	program->sockets_fd = fd;
-	fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY, "netring_switch", sizeof(uint32_t), sizeof(struct xdp_switch), 1, &mappable);
-	if (fd < 0)
-		return explain_map(program, fd, "map that is shared with the program (Linux 5.5)", error);
-	program->switch_fd = fd;
-	control = mmap(NULL, sizeof(struct xdp_switch), PROT_READ | PROT_WRITE, MAP_SHARED, program->switch_fd, 0);
-	if (control == MAP_FAILED)
-		return error_errno(error, errno, "%s: mmap of the map that is shared with the program", program->interface);
-	program->control = control;
 	return 0;
+}
+
+/* Of ring buffers, which are added later; a map of maps is made after the example of one. */
+static int make_ring_map(struct xdp_program *program, struct netring_error *error)
+{
+	struct bpf_map_create_opts options = { .sz = sizeof(options) };
+	int example = program->bpf->bpf_map_create(BPF_MAP_TYPE_RINGBUF, "netring_example", 0, 0, (uint32_t)sysconf(_SC_PAGESIZE), NULL), ret;
+
+	if (example < 0)
+		return explain_map(program, example, "BPF ring buffer (Linux 5.8)", error);
+	options.inner_map_fd = (uint32_t)example;
+	ret = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "netring_rings", sizeof(uint32_t), sizeof(uint32_t), program->options.queues,
+					   &options);
+	close(example);
+	if (ret < 0)
+		return explain_map(program, ret, "map of BPF ring buffers (Linux 5.8)", error);
+	program->sockets_fd = ret;
+	return 0;
+}
+
+static int make_maps(struct xdp_program *program, struct netring_error *error)
+{
+	bool copied = copies(&program->options);
+	int ret = copied ? make_ring_map(program, error) : make_socket_map(program, error);
+	void *memory = NULL;
+
+	if (ret == 0 && copied)
+		ret = make_shared_map(program, "netring_lines", lines_length(&program->options), &program->lines_fd, &memory, error);
+	program->line = memory;
+	if (ret == 0)
+		ret = make_shared_map(program, "netring_switch", sizeof(struct xdp_switch), &program->switch_fd, &memory, error);
+	if (ret == 0)
+		program->control = memory;
+	return ret;
 }
 
 /* Programs */
@@ -268,6 +326,19 @@ static int load_code(const struct xdp_program *program, const struct ebpf_code *
 	return ret < 0 ? ret : 0;
 }
 
+/* As the switch's word, which of a slot has other low bits. */
+static uint32_t compiled_mark(uint32_t number)
+{
+	return number << XDP_IN_FORCE_SHIFT | XDP_IN_FORCE_COMPILED;
+}
+
+uint32_t xdp_program_filter_mark(const struct xdp_program *program)
+{
+	uint32_t in_force = program->control->in_force;
+
+	return in_force == XDP_IN_FORCE_COMPILED ? compiled_mark(program->compiled) : in_force;
+}
+
 static struct xdp_code_options code_options(const struct xdp_program *program)
 {
 	struct xdp_code_options options = { .ifindex = program->options.ifindex,
@@ -281,6 +352,14 @@ static struct xdp_code_options code_options(const struct xdp_program *program)
 					    .interprets = program->interprets };
 
 	memcpy(options.address, program->address, sizeof(options.address));
+	if (copies(&program->options))
+		options.tap = (struct xdp_tap_options){ .rings_fd = program->sockets_fd,
+							.lines_fd = program->lines_fd,
+							.rings = program->options.queues,
+							.ring_bytes = program->options.ring_bytes,
+							.snaplen = program->options.snaplen,
+							.filter = compiled_mark(program->compiled + 1),
+							.tai = program->tai };
 	return options;
 }
 
@@ -336,6 +415,7 @@ static int compile(struct xdp_program *program, const struct sock_filter *filter
 	}
 	close(program->program_fd);
 	program->program_fd = fd;
+	program->compiled++;
 	if (program->control->in_force != XDP_IN_FORCE_COMPILED) {
 		settle();
 		put_in_force(program, XDP_IN_FORCE_COMPILED);
@@ -358,7 +438,9 @@ static int give_up(struct xdp_program *program, const struct netring_error *why,
 		return error_set(error, EOPNOTSUPP, "%s: the filter cannot run in XDP, and the settings allow no fallback: %.400s",
 				 program->interface, why->text);
 	log_once(program, &program->told_user_space, LOG_WARN,
-		 "runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says", why);
+		 copies(&program->options) ? "runs in user space, and every packet is copied there"
+					   : "runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says",
+		 why);
 	return 0;
 }
 
@@ -469,7 +551,9 @@ static int load_first(struct xdp_program *program, const struct sock_filter *fil
 	ret = load_compiled(program, filter, length, &why);
 	if (ret < 0 && program->program_fd < 0)
 		return error_set(error, -ret, "%s", why.text);
-	if (ret < 0)
+	if (ret == 0)
+		program->compiled++;
+	else
 		ret = interpret(program, filter, length, &why);
 	if (ret == 0)
 		return 0;
@@ -510,10 +594,19 @@ static int check(struct xdp_program *program, struct netring_error *error)
 	return ret < 0 ? ret : check_guard(options, error);
 }
 
+static int check_helpers(const struct xdp_program *program, struct netring_error *error)
+{
+	if (!copies(&program->options) || (has_helper(program, BPF_FUNC_xdp_load_bytes) && has_helper(program, BPF_FUNC_ringbuf_reserve)))
+		return 0;
+	return error_set(error, EOPNOTSUPP, "%s: the kernel cannot copy packets in XDP, which Linux 5.18 can", program->interface);
+}
+
 static int make(struct xdp_program *program, const struct sock_filter *filter, unsigned length, struct netring_error *error)
 {
 	int ret = libbpf_load(&program->bpf, error);
 
+	if (ret == 0)
+		ret = check_helpers(program, error);
 	if (ret == 0)
 		ret = xdp_attach_check(program->bpf, &program->options, error);
 	if (ret == 0)

@@ -3,7 +3,8 @@
  * The XDP program of one interface: made in memory, loaded, attached by a link that dies with the process.
  *
  * For each packet it asks the filter; what is accepted gets its time stamp put in front (xdp-frame.h) and goes to the AF_XDP socket of its receive
- * queue; everything else, and what comes on a queue without a socket, goes on to the host.
+ * queue; everything else, and what comes on a queue without a socket, goes on to the host. Or what is accepted is copied to the ring buffer of the CPU
+ * (xdp-tap-code.h), and everything goes on to the host: then these ring buffers are what is said of sockets here, and their CPUs are the queues.
  *
  *	xdp_program_open	looks for what is in the way, makes maps and program; nothing is attached yet
  *	xdp_program_add		a socket for a queue
@@ -32,9 +33,12 @@ struct xdp_program_options {
 	bool fragments;			/* packets may be longer than a page (BPF_F_XDP_HAS_FRAGS, Linux 5.18; without it there, see below) */
 	unsigned queues;		/* of the interface: the map has so many places */
 	unsigned receive_queues;	/* that it has now: what comes on others, added later, is counted and said. 0: nothing is */
+	uint64_t ring_bytes;		/* of each ring buffer that packets are copied to; 0: there are none, AF_XDP sockets take them */
+	uint32_t snaplen;		/* of those copies; 1..XDP_TAP_CAPTURE_MAX */
 	const struct log *log;		/* must outlive the program */
 };
 
+struct xdp_tap_line;
 struct xdp_switch;			/* what the running program looks at, in memory shared with it */
 
 struct libbpf;
@@ -42,7 +46,9 @@ struct libbpf;
 struct xdp_program {
 	struct xdp_program_options options;	/* interface points into this struct: do not copy it */
 	char interface[IFNAMSIZ];
-	int sockets_fd;			/* XSKMAP: receive queue to socket */
+	int sockets_fd;			/* XSKMAP: receive queue to socket; or CPU to ring buffer */
+	int lines_fd;			/* the mapping's map, where packets are copied */
+	struct xdp_tap_line *line;	/* one for each ring buffer; NULL: packets are not copied */
 	int switch_fd;			/* the mapping's map */
 	struct xdp_switch *control;
 	int program_fd;			/* in force */
@@ -62,6 +68,7 @@ struct xdp_program {
 	uint32_t waiting_for;		/* what it puts in force */
 	unsigned slot;			/* of the switch, the last that was written to */
 	uint32_t filters;		/* written to slots so far */
+	uint32_t compiled;		/* the number of the translated filter */
 	bool told_user_space;		/* logged */
 	bool told_interpreted;
 };
@@ -100,6 +107,9 @@ int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter
 
 /* Says, once, that packets have come on queues which were not there when the program was opened. A look at memory, for any thread. */
 void xdp_program_look_for_strays(const struct xdp_program *program);
+
+/* The filter that is in force, by a number that no other one of this program has or had: what is in xdp_tap_record.filter. */
+uint32_t xdp_program_filter_mark(const struct xdp_program *program);
 
 /* Takes it off the interface. Filters may still be set, to no effect. */
 void xdp_program_detach(struct xdp_program *program);

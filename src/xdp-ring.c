@@ -56,13 +56,18 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/* What is to be looked at now and then. Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
-static void compare_clocks(struct xdp_queue *queue)
+/* Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
+uint64_t xdp_clock_ahead_ns(const struct xdp_program *program)
 {
-	bool is_tai = queue->program->tai;
+	bool is_tai = program->tai;
 	uint64_t utc = clock_ns(CLOCK_REALTIME), other = clock_ns(is_tai ? CLOCK_TAI : CLOCK_MONOTONIC);
 
-	queue->tai_ahead_ns = is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
+	return is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
+}
+
+static void compare_clocks(struct xdp_queue *queue)
+{
+	queue->tai_ahead_ns = xdp_clock_ahead_ns(queue->program);
 	queue->batches = 0;
 	xdp_program_look_for_strays(queue->program);
 }
@@ -222,11 +227,10 @@ static uint16_t protocol(const uint8_t *data)
 	return data[14] == 0xff && data[15] == 0xff ? htons(ETH_P_802_3) : htons(ETH_P_802_2);
 }
 
-static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *place)
+void xdp_frame_view(struct xdp_frame *frame, const struct sockaddr_ll *interface, struct netring_packet *packet)
 {
-	struct xdp_frame *frame = (struct xdp_frame *)place;
 	struct xdp_notes *notes = xdp_notes_of(frame);
-	struct sockaddr_ll link = ring->xdp->link;
+	struct sockaddr_ll link = *interface;
 
 	packet->data = xdp_frame_data(frame);
 	packet->time_sec = (uint32_t)(frame->time_ns / NSEC_PER_SEC);
@@ -238,7 +242,7 @@ static void view(const struct packet_ring *ring, struct netring_packet *packet, 
 	packet->vlan_tci = packet->vlan_tpid = 0;
 	packet->ring = 0;
 	/* A frame has room for a whole header, whatever came. */
-	link.sll_pkttype = packet_type(packet->data, ring->xdp->link.sll_addr);
+	link.sll_pkttype = packet_type(packet->data, interface->sll_addr);
 	link.sll_protocol = protocol(packet->data);
 	memcpy(link.sll_addr, packet->data + ETH_ALEN, ETH_ALEN);
 	memcpy(&notes->link, &link, sizeof(link));
@@ -259,6 +263,11 @@ bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
 	*newest_ns = frame->tai_ns;
 	frame->mark = 0;
 	return true;
+}
+
+static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *place)
+{
+	xdp_frame_view((struct xdp_frame *)place, &ring->xdp->link, packet);
 }
 
 static uint64_t stamp(struct packet_ring *ring)

@@ -254,4 +254,10 @@ static inline struct xdp_notes *xdp_notes_of(struct xdp_frame *frame)
 	return (struct xdp_notes *)((uint8_t *)frame - offsetof(struct xdp_notes, frame));
 }
 
+/* For all that has frames. What there is to say of a packet; interface is the interface's own address. Writes to the frame's notes. */
+void xdp_frame_view(struct xdp_frame *frame, const struct sockaddr_ll *interface, struct netring_packet *packet);
+
+/* What the clock of the program's time stamps is ahead of UTC now. */
+uint64_t xdp_clock_ahead_ns(const struct xdp_program *program);
+
 #endif

@@ -8,7 +8,9 @@
 
 const char *stats_engine_name(uint32_t engine)
 {
-	static const char *const names[] = { [STATS_PACKET_V3] = "packet-v3", [STATS_PACKET_V2] = "packet-v2", [STATS_XDP] = "xdp" };
+	static const char *const names[] = {
+		[STATS_PACKET_V3] = "packet-v3", [STATS_PACKET_V2] = "packet-v2", [STATS_XDP] = "xdp", [STATS_XDP_TAP] = "xdp-tap"
+	};
 
 	return engine < sizeof(names) / sizeof(*names) ? names[engine] : "unknown";
 }

@@ -81,7 +81,7 @@ static void print_interface(const struct stats_ring *ring, const struct interfac
 
 static void print_fill(const struct stats_view *view, const struct stats_ring *ring)
 {
-	const char *cells = view->capture.engine == STATS_PACKET_V3 ? "blocks" : "frames";
+	const char *cells = view->capture.engine == STATS_PACKET_V3 ? "blocks" : view->capture.engine == STATS_XDP_TAP ? "words" : "frames";
 
 	printf("  %-8s %u of %u %s wait, %u at most; %" PRIu64 " KiB", "", ring->waiting, ring->cells, cells, ring->waiting_most,
 	       ring->bytes_got >> 10);

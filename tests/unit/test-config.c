@@ -144,6 +144,7 @@ static const struct {
 	{ CONFIG_NUMA, "0", 0, "0" },
 	{ CONFIG_NUMA, "1023", 1023, "1023" },
 	{ CONFIG_BACKEND, "xdp", BACKEND_XDP, "xdp" },
+	{ CONFIG_BACKEND, "xdp-tap", BACKEND_XDP_TAP, "xdp-tap" },
 	{ CONFIG_XDP_MODE, "native", 1, "native" }, { CONFIG_XDP_COPY, "ZEROCOPY", 2, "zerocopy" },
 	{ CONFIG_XDP_QUEUES, "all", 0, "all" }, { CONFIG_XDP_QUEUES, "0,2-3,255", 0, "0,2-3,255" },
 	{ CONFIG_XDP_FRAMES, "512", 512, "512" }, { CONFIG_XDP_FRAMES, "16777216", 16777216, "16777216" },
@@ -270,7 +271,7 @@ START_TEST(test_text_names_variable_value_and_allowed)
 	ck_assert_str_eq(error.text, "NETRING_STRICT=: must be one of 0, 1, no, yes, false, true, off, on");
 	setup();
 	ck_refused("NETRING_BACKEND", "pakcet");
-	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, xdp, libpcap; did you mean packet?");
+	ck_assert_str_eq(error.text, "NETRING_BACKEND=pakcet: must be one of auto, packet, xdp, xdp-tap, libpcap; did you mean packet?");
 	setup();
 	ck_refused("NETRING_DUMP_BUFFER", "100K");
 	ck_assert_str_eq(error.text, "NETRING_DUMP_BUFFER=100K: must be a size (K, M, G allowed), 64K..1G, a multiple of 64K");
