@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * netring_open on AF_XDP, and what follows it, while one call after the other fails: -errno, a sentence, and nothing left behind: no descriptor, no
+ * netring_open on AF_XDP, and on copies in XDP, and what follows it, while one call after the other fails: -errno, a sentence, and nothing left behind: no descriptor, no
  * mapping, and no program on the interface. Where AF_XDP can do without, it is in tolerated() with its reason.
  */
 #define _GNU_SOURCE 1
@@ -30,14 +30,16 @@ static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
-/* Two queues of one interface, so that there is something to take back when the second fails. */
+static enum netring_backend backend = NETRING_BACKEND_XDP;
+
+/* Two queues of one interface, or ring buffers, so that there is something to take back when the second fails. */
 static int open_capture(struct netring **capture, struct netring_error *error)
 {
 	struct netring_config config;
 
 	netring_config_init(&config, NETRING_PROFILE_DEFAULT);
 	config.interface = "fault1";
-	config.backend = NETRING_BACKEND_XDP;
+	config.backend = backend;
 	config.strict = config.promiscuous = true;
 	config.numa_node = 0;
 	config.xdp.frames = 1024;
@@ -130,18 +132,44 @@ static const struct {
 	{ FAULT_EPOLL_CTL, 3 }, { FAULT_SYSCALL, 3 },	  { FAULT_TIMERFD_CREATE, 1 },
 };
 
-START_TEST(opening)
+static void fail_each(enum fault_call call, unsigned at_least)
 {
 	static const int errnums[] = { ENOMEM, EPERM };
-	enum fault_call call = calls[_i].call;
 
 	for (size_t i = 0; i < LENGTH(errnums); i++) {
 		unsigned nth = 1;
 
 		while (run_with_fault(call, nth, errnums[i]))
 			ck_assert_uint_lt(++nth, CALLS_MAX);
-		ck_assert_msg(nth > calls[_i].at_least, "%s is called %u times, which is too few to believe", fault_name(call), nth - 1);
+		ck_assert_msg(nth > at_least, "%s is called %u times, which is too few to believe", fault_name(call), nth - 1);
 	}
+}
+
+START_TEST(opening)
+{
+	fail_each(calls[_i].call, calls[_i].at_least);
+}
+END_TEST
+
+static const struct {
+	enum fault_call call;
+	unsigned at_least;
+} tap_calls[] = {
+	{ FAULT_SOCKET, 2 },	   { FAULT_SETSOCKOPT, 1 }, { FAULT_IOCTL, 4 },	  { FAULT_MMAP, 5 },
+	{ FAULT_BIND, 1 },	   { FAULT_PAGES, 3 },	    { FAULT_MALLOC, 2 },  { FAULT_CALLOC, 4 },
+	{ FAULT_EPOLL_CREATE, 1 }, { FAULT_EPOLL_CTL, 3 },  { FAULT_SYSCALL, 1 }, { FAULT_TIMERFD_CREATE, 1 },
+};
+
+static void setup(void)
+{
+	backend = NETRING_BACKEND_XDP;
+}
+
+/* Copies in XDP. */
+START_TEST(opening_tap)
+{
+	backend = NETRING_BACKEND_XDP_TAP;
+	fail_each(tap_calls[_i].call, tap_calls[_i].at_least);
 }
 END_TEST
 
@@ -282,7 +310,9 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	tcase_set_timeout(tcase, 240);
+	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_loop_test(tcase, opening, 0, LENGTH(calls));
+	tcase_add_loop_test(tcase, opening_tap, 0, LENGTH(tap_calls));
 	tcase_add_test(tcase, no_memory_for_frames);
 	tcase_add_test(tcase, no_permission);
 	tcase_add_test(tcase, busy_for_a_while);

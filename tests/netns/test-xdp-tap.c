@@ -16,6 +16,7 @@
 
 #include "capture.h"
 #include "fixture.h"
+#include "libbpf.h"
 
 static int sender;
 
@@ -427,6 +428,115 @@ START_TEST(open_and_close)
 }
 END_TEST
 
+/* One call of the kernel after the other fails. */
+
+static struct libbpf table;
+static unsigned until_failure; /* calls */
+static int failure;
+
+int __real_libbpf_load(const struct libbpf **functions, struct netring_error *error);
+int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error);
+int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error)
+{
+	static bool copied;
+	int ret = copied ? 0 : __real_libbpf_load(functions, error);
+
+	if (ret < 0)
+		return ret;
+	if (!copied)
+		table = **functions;
+	copied = true;
+	*functions = &table;
+	return 0;
+}
+
+static struct libbpf sound;
+
+static int map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size, __u32 entries,
+		      const struct bpf_map_create_opts *options)
+{
+	return --until_failure == 0 ? failure : sound.bpf_map_create(type, name, key_size, value_size, entries, options);
+}
+
+static int map_update(int fd, const void *key, const void *value, __u64 flags)
+{
+	return --until_failure == 0 ? failure : sound.bpf_map_update_elem(fd, key, value, flags);
+}
+
+static int prog_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insn, size_t count,
+		     const struct bpf_prog_load_opts *options)
+{
+	return --until_failure == 0 ? failure : sound.bpf_prog_load(type, name, license, insn, count, options);
+}
+
+static int link_create(int program, int target, enum bpf_attach_type type, const struct bpf_link_create_opts *options)
+{
+	return --until_failure == 0 ? failure : sound.bpf_link_create(program, target, type, options);
+}
+
+static int no_load_bytes(enum bpf_prog_type type, enum bpf_func_id helper, const void *options)
+{
+	return helper == BPF_FUNC_xdp_load_bytes ? 0 : sound.libbpf_probe_bpf_helper(type, helper, options);
+}
+
+/* Returns the number of calls that there are. */
+static unsigned fail_each(int errnum)
+{
+	struct netring_config config = tap_config();
+
+	for (unsigned nth = 1;; nth++) {
+		struct netring_error error = { "" };
+		unsigned before = open_descriptors();
+		struct netring *capture = NULL;
+		int ret;
+
+		until_failure = nth;
+		failure = -errnum;
+		ret = netring_open(&capture, &config, &error);
+		if (ret == 0)
+			netring_close(capture);
+		ck_assert_uint_eq(open_descriptors(), before);
+		ck_assert_int_ne(system("ip link show nr1 | grep -q xdp"), 0);
+		if (until_failure != 0)
+			return nth - 1;
+		ck_assert_msg(ret < 0 && strlen(error.text) > 20 && !capture, "call %u: %d %s", nth, ret, error.text);
+	}
+}
+
+START_TEST(failures)
+{
+	static const int errnums[] = { EPERM, ENOMEM };
+	struct netring_config config = tap_config();
+	struct netring_error error = { "" };
+	struct netring *capture = NULL;
+
+	netring_close(open_or_fail(&config));
+	sound = table;
+	for (unsigned i = 0; i < 2; i++) {
+		table.bpf_map_create = map_create;
+		ck_assert_uint_gt(fail_each(errnums[i]), 4);
+		table.bpf_map_create = sound.bpf_map_create;
+		table.bpf_map_update_elem = map_update;
+		ck_assert_uint_gt(fail_each(errnums[i]), 0);
+		table.bpf_map_update_elem = sound.bpf_map_update_elem;
+		table.bpf_prog_load = prog_load;
+		ck_assert_uint_gt(fail_each(errnums[i]), 0);
+		table.bpf_prog_load = sound.bpf_prog_load;
+		table.bpf_link_create = link_create;
+		ck_assert_uint_gt(fail_each(errnums[i]), 0);
+		table.bpf_link_create = sound.bpf_link_create;
+	}
+	table.libbpf_probe_bpf_helper = no_load_bytes;
+	ck_assert_int_eq(netring_open(&capture, &config, &error), -EOPNOTSUPP);
+	ck_assert_str_eq(error.text, "nr1: the kernel cannot copy packets in XDP, which Linux 5.18 can");
+	config.strict = false;
+	capture = open_or_fail(&config);
+	ck_assert(!capture_is_xdp(capture));
+	netring_close(capture);
+	table = sound;
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("xdp tap");
@@ -448,6 +558,7 @@ int main(void)
 	tcase_add_test(tcase, deleted);
 	tcase_add_test(tcase, two_interfaces);
 	tcase_add_test(tcase, open_and_close);
+	tcase_add_test(tcase, failures);
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);
 }
