@@ -7,7 +7,7 @@ rows=$(mktemp)
 trap 'rm -f "$rows"' EXIT
 status=0
 
-for benchmark in instructions rings xdp stall open-close lossless-rate latency tcpdump-null tcpdump-write \
+for benchmark in instructions rings xdp xdp-tap stall open-close lossless-rate latency tcpdump-null tcpdump-write \
 	dump-instructions dump-cpu dump-burst dump-rate dump-offline; do
 	echo "== $benchmark" >&2
 	"$here/$benchmark.sh" >>"$rows" || {
