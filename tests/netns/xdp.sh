@@ -176,8 +176,8 @@ pings_beside_starts() {
 	local i
 	nr_start PINGING "$NR_TX" ping -q -i 0.001 -c 100000 $RX_ADDRESS >"$NR_TMP/PINGING.out" 2>&1
 	for ((i = 0; i < STARTS; i++)); do
-		program_start BEGINNING 'listening on' "$NR_RX" "${XDP[@]}" NETRING_XDP_STEAL=1 "$@" tcpdump -n -i nr3 -Z root -w /dev/null udp port 7777 &&
-			xdp_is_on nr3 || break
+		program_start BEGINNING 'listening on' "$NR_RX" "${XDP[@]}" NETRING_XDP_STEAL=1 "$@" tcpdump -n -i nr3 -Z root -w /dev/null udp port 7777 || break
+		xdp_is_on nr3 || break
 		nr_stop "$BEGINNING" INT
 		nr_wait 2 xdp_is_off nr3
 	done

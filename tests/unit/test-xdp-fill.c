@@ -80,13 +80,11 @@ static void receive_some(uint32_t count)
 /* The reader, of so many packets that have come. */
 static void give_back(uint32_t count)
 {
-	static const bool free_again = false;
-
 	while (count != 0) {
 		uint32_t cell = queue.taken % ENTRIES, run = count < ENTRIES - cell ? count : ENTRIES - cell;
 
 		for (uint32_t i = 0; i < run; i++)
-			__atomic_store(&busy[descs[cell + i].addr / FRAME_SIZE], &free_again, __ATOMIC_RELEASE);
+			__atomic_store_n(&busy[descs[cell + i].addr / FRAME_SIZE], false, __ATOMIC_RELEASE);
 		xdp_fill_put(&queue, cell, run);
 		queue.taken += run;
 		count -= run;
