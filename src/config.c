@@ -92,7 +92,7 @@ static void join_words(const char *const *words, char *buffer, size_t size)
 	size_t used = 0;
 
 	buffer[0] = '\0';
-	for (size_t i = 0; words[i] && used < size; i++)
+	for (size_t i = 0; words && words[i] && used < size; i++)
 		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", words[i]);
 }
 
