@@ -84,12 +84,12 @@ nr_wait() {
 }
 
 # nr_start VARIABLE NAMESPACE PROGRAM…: in the background; redirect around the call. Its process id goes to the variable:
-# nsenter turns itself into the program, so it is the program's own.
+# env and nsenter turn themselves into the program, so it is the program's own. SIGHUP is as at a terminal, also under nohup: tcpdump looks.
 nr_start() {
 	local -n nr_start_pid=$1
 	local namespace=$2
 	shift 2
-	nsenter --net="/run/netns/$namespace" "$@" </dev/null &
+	env --default-signal=HUP nsenter --net="/run/netns/$namespace" "$@" </dev/null &
 	# shellcheck disable=SC2034 # a reference to the caller's variable
 	nr_start_pid=$!
 	NR_PIDS+=("$!")
