@@ -96,6 +96,7 @@ static void open_cursor(struct packet_ring *ring, struct xdp_cursor *cursor, uin
 	xdp_ring_cut(cursor, queue->snaplen);
 	cursor->ring = ring;
 	cursor->newest_ns = &queue->newest_ns;
+	cursor->judges = false;
 }
 
 /* Before cells are given back: only then can a ring that was full be known. */
@@ -186,6 +187,7 @@ int xdp_ring_borrow(struct packet_ring *ring, struct xdp_cursor *cursor, unsigne
 		return 0;
 	}
 	open_cursor(ring, cursor, ring->position, there < max ? there : max);
+	cursor->judges = ring->filter && queue->gather.place;
 	return 1;
 }
 
@@ -331,6 +333,16 @@ static struct ready find_ready(const struct packet_ring *ring, uint32_t cell)
 	return (struct ready){ xdp_gather_kept(ring, cell), xdp_notes_of(first)->cells };
 }
 
+/*
+ * The filter looks at what XDP could not show it, of a packet that the driver had in several pieces and that fits into one frame all the same: it is judged
+ * when it has been listed, as what an earlier filter has let in.
+ */
+static void leave_to_filter(struct packet_ring *ring, uint32_t ahead)
+{
+	if (ring->filter && ring->filter_cells <= ahead)
+		ring->filter_cells = ahead + 1;
+}
+
 /* 0, -EBADMSG, or -ENOBUFS as xdp_gather. */
 static int gather(struct packet_ring *ring, uint32_t cell, uint32_t there, struct xdp_packet *packet, struct ready *ready)
 {
@@ -364,6 +376,8 @@ static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, 
 	open_cursor(ring, &cursor, cell, 1);
 	if (likely(xdp_ring_next(&cursor, &packet))) {
 		*ready = (struct ready){ (struct xdp_frame *)packet.data - 1, 1 };
+		if (unlikely(ready->frame->verdict == 0))
+			leave_to_filter(ring, ahead);
 	} else {
 		ret = gather(ring, cell, there - ahead, &packet, ready);
 		if (ret == -EBADMSG)

@@ -152,6 +152,7 @@ struct xdp_cursor {
 	uint64_t tai_ahead_ns;
 	uint32_t snaplen;		/* see xdp_ring_cut */
 	uint32_t straight;		/* the smaller one of these two: a longer packet is looked at twice */
+	bool judges;			/* xdp_ring_next does not go on at a packet that the program has not judged */
 	uint64_t *newest_ns;		/* the queue's */
 	struct packet_ring *ring;
 };
@@ -179,8 +180,8 @@ static inline uint64_t xdp_ring_length(const struct xdp_desc *desc)
 }
 
 /*
- * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the packet is not in one frame, or the
- * descriptor cannot be true: see xdp_ring_gather. Once only for each packet, in the order of the ring.
+ * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the packet is not in one frame, is
+ * still to be judged, or the descriptor cannot be true: see xdp_ring_gather. Once only for each packet, in the order of the ring.
  *
  * What an earlier packet has left in this memory is older than the packet before this one, and so cannot be taken for this packet's. It could be wiped
  * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp.
@@ -208,9 +209,15 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 	packet->wire_len = length;
 	frame = (struct xdp_frame *)packet->data - 1;
 	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns >= *cursor->newest_ns)) {
+		if (unlikely(frame->verdict <= captured)) {
+			if (frame->verdict != 0)
+				captured = frame->verdict;
+			else if (cursor->judges)
+				return false;
+		}
 		packet->tai_ns = *cursor->newest_ns = frame->tai_ns;
-		if (unlikely(frame->verdict - 1 < captured)) /* never of 0 */
-			captured = frame->verdict;
+	} else if (cursor->judges && frame->mark == XDP_FRAME_MARK && frame->verdict == 0) {
+		return false;
 	} else {
 		struct xdp_packet made_up = *packet; /* so that the address of the other is not taken: its members stay in registers */
 
@@ -232,7 +239,7 @@ static inline void xdp_ring_cut(struct xdp_cursor *cursor, uint32_t snaplen)
 }
 
 /*
- * Where xdp_ring_next did not go on: 1 and a packet in several frames, put together in memory that the next one overwrites; 0: it is not for the reader, and
+ * Where xdp_ring_next did not go on: 1 and a packet in several frames, or one to be judged, put together in memory that the next one overwrites; 0: it is not for the reader, and
  * has been counted; both times the cursor has gone on, to behind its end if the packet goes on there. -EBADMSG: the descriptor cannot be true.
  */
 int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet);
