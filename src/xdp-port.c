@@ -376,6 +376,9 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 		ret = open_rings(port, rings, config, queues, &options, error);
 	if (ret == 0)
 		ret = attach(port, config, error);
+	/* There each CPU stamps its packets before it waits for the ring. */
+	for (unsigned i = 0; ret == 0 && !port->program.native && i < queues->count; i++)
+		xdp_ring_wipe(rings[i].xdp);
 	return ret;
 }
 

@@ -256,13 +256,23 @@ static bool is_set_back(const struct xdp_queue *queue, uint64_t newest_ns)
 	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns < newest_ns;
 }
 
+void xdp_ring_wipe(struct xdp_queue *queue)
+{
+	if (queue->wiping)
+		return;
+	queue->wiping = true;
+	queue->wiping_from_ns = queue->newest_ns;
+	queue->newest_ns = UINT64_MAX;
+}
+
 bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
 {
-	uint64_t *newest_ns = queue->unstamped ? &queue->newest_of_some_ns : &queue->newest_ns;
+	uint64_t *oldest_ns = queue->wiping ? &queue->wiping_from_ns : &queue->newest_ns;
 
-	if (frame->mark != XDP_FRAME_MARK || (frame->tai_ns < *newest_ns && !is_set_back(queue, *newest_ns)))
+	if (frame->mark != XDP_FRAME_MARK || (frame->tai_ns < *oldest_ns && !is_set_back(queue, *oldest_ns)))
 		return false;
-	*newest_ns = frame->tai_ns;
+	if (!queue->wiping || frame->tai_ns < *oldest_ns)
+		*oldest_ns = frame->tai_ns;
 	frame->mark = 0;
 	return true;
 }
@@ -276,10 +286,7 @@ static uint64_t stamp(struct packet_ring *ring)
 {
 	struct xdp_queue *queue = ring->xdp;
 
-	if (!queue->unstamped) {
-		queue->newest_of_some_ns = queue->newest_ns;
-		queue->newest_ns = UINT64_MAX;
-	}
+	xdp_ring_wipe(queue);
 	if (!queue->unstamped)
 		log_write(&ring->log, LOG_WARN,
 			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",

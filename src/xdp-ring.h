@@ -93,8 +93,9 @@ struct xdp_queue {
 	uint64_t tai_ahead_ns;		/* TAI - UTC */
 	struct xdp_losses losses;	/* when the reader last asked */
 	unsigned batches;		/* since tai_ahead_ns was looked at */
-	uint64_t newest_ns;		/* stamp of the packet before; UINT64_MAX while unstamped, so that every packet is looked at */
-	uint64_t newest_of_some_ns;	/* the same, while unstamped */
+	uint64_t newest_ns;		/* stamp of the packet before; UINT64_MAX while wiping, so that every packet is looked at */
+	bool wiping;			/* marks are wiped out: stamps may come in disorder, or not with every packet */
+	uint64_t wiping_from_ns;	/* older stamps may be left from before */
 	bool unstamped;			/* the program's stamp did not come through at times, and that has been said */
 	bool zero_copy;
 	const struct xdp_program *program;	/* on the interface */
@@ -170,6 +171,9 @@ struct xdp_packet {
  */
 void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
 
+/* From now on marks are wiped out, and so any that there is is the packet's own. */
+void xdp_ring_wipe(struct xdp_queue *queue);
+
 /* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
 bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame);
 
@@ -184,7 +188,8 @@ static inline uint64_t xdp_ring_length(const struct xdp_desc *desc)
  * still to be judged, or the descriptor cannot be true: see xdp_ring_gather. Once only for each packet, in the order of the ring.
  *
  * What an earlier packet has left in this memory is older than the packet before this one, and so cannot be taken for this packet's. It could be wiped
- * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp.
+ * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp,
+ * or where several CPUs stamp them, not in the order of the ring: in generic mode.
  */
 static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *packet)
 {
