@@ -4,7 +4,8 @@
  *
  * The kernel publishes all descriptors of a packet at once. So one whose last descriptor is not there will not get it any more: the ring was full, which
  * the kernel has counted as such, and what came next is another packet. Of the packets whose stamps come through that one tells itself: in front of it
- * is a mark, and with it a later time. (A mark that an earlier packet has left in a frame has an earlier one.)
+ * is a mark, and with it a later time. (A mark that an earlier packet has left in a frame has an earlier one, while the clock is not set back.) Where the
+ * kernel copies it looks for room for all of a packet first (__xsk_rcv), and marks are not looked at.
  */
 #include "xdp-gather.h"
 
@@ -75,7 +76,7 @@ static int measure(const struct xdp_queue *queue, uint32_t cell, uint32_t there,
 
 		if (!is_sound(queue, desc))
 			return -EBADMSG;
-		if (extent->cells && begins_another(queue, first, desc))
+		if (extent->cells && queue->zero_copy && begins_another(queue, first, desc))
 			return 0;
 		extent->cells++;
 		extent->length += desc->len;
