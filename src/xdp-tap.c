@@ -184,7 +184,8 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 		if (unlikely(step > producer - place))
 			return corrupted(ring, header, error);
 		if (likely(!(header & BPF_RINGBUF_DISCARD_BIT))) {
-			if (unlikely(length < sizeof(*record) || record->captured_len > length - sizeof(*record)))
+			if (unlikely(length < sizeof(*record) || record->captured_len > length - sizeof(*record) ||
+				     record->captured_len > XDP_TAP_CAPTURE_MAX))
 				return corrupted(ring, header, error);
 			add(ring, list, n, take_record(ring, record, (uint32_t)(place / XDP_TAP_CELL) & (ring->cells - 1)), in_force);
 			n++;
