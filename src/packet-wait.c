@@ -194,15 +194,22 @@ static bool has_read(struct packet_ring *ring)
 
 /*
  * Lets packets come together, where each would be a wake-up of its own: sleeps for a millisecond without an eye on the rings. Only after packets: what
- * comes after a silence is not kept waiting. True if that was it, and there are packets now; a signal, or what else there is to look at, ends it early.
+ * comes after a silence is not kept waiting. WAIT_READY if that was it, and there are packets now; WAIT_INTERRUPTED by a signal; else WAIT_TIMEOUT, also if
+ * there is something else to look at.
  */
-static bool rest(struct packet_ring *const *rings, unsigned count, struct pollfd *others, unsigned number)
+static int rest(struct packet_ring *const *rings, unsigned count, struct pollfd *others, unsigned number)
 {
 	bool rests = false;
+	int ret;
 
 	for (unsigned i = 0; i < count; i++)
 		rests |= has_read(rings[i]);
-	return rests && poll(others, number, REST_MS) == 0 && any_is_ready(rings, count);
+	if (!rests)
+		return WAIT_TIMEOUT;
+	ret = poll(others, number, REST_MS);
+	if (ret < 0 && errno == EINTR)
+		return WAIT_INTERRUPTED;
+	return ret == 0 && any_is_ready(rings, count) ? WAIT_READY : WAIT_TIMEOUT;
 }
 
 static void arm(struct packet_ring *const *rings, unsigned count)
@@ -244,8 +251,9 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	if (timeout_ms != 0 && any_is_down(rings, count))
 		timeout_ms = 1;
 	number = make_events(events, rings, count, wake_fd);
-	if (timeout_ms < 0 && rest(rings, count, events + count, number - count - (wake_fd < 0)))
-		return WAIT_READY;
+	ret = timeout_ms < 0 ? rest(rings, count, events + count, number - count - (wake_fd < 0)) : WAIT_TIMEOUT;
+	if (ret != WAIT_TIMEOUT)
+		return ret;
 	ret = sleep_on(rings, count, events, wake_fd >= 0 ? number : number - 1, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");
