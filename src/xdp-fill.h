@@ -7,9 +7,12 @@
 
 #include "xdp-ring.h"
 
-/* So many entries in front of the kernel's place frames go that have been read, and so many in front of it at least the exchange must end. */
+/*
+ * So many entries in front of the kernel's place frames go that have been read, and so many in front of it at least the exchange must end: the kernel may
+ * have taken what one round of NAPI does and shown none of it, 64 packets of up to 17 pages and a bit (42 frames each).
+ */
 #define XDP_FILL_LEAD 4096
-#define XDP_FILL_MARGIN 2048
+#define XDP_FILL_MARGIN 3072
 
 /* In a ring of fewer entries all go to the end. */
 #define XDP_FILL_ENTRIES_MIN (4 * XDP_FILL_LEAD)
