@@ -18,6 +18,7 @@
 
 #include "geometry.h"
 #include "interface.h"
+#include "sandbox.h"
 #include "xdp-filter.h"
 #include "xdp-interpreter.h"
 #include "xdp-protocol.h"
@@ -47,6 +48,8 @@ void xdp_port_close(struct xdp_port *port)
 	xdp_program_close(&port->program);
 	if (port->watch_fd >= 0)
 		close(port->watch_fd);
+	if (port->watches)
+		sandbox_unwatch();
 	xdp_port_init(port);
 }
 
@@ -62,8 +65,11 @@ void xdp_port_let_go(struct xdp_port *port)
 void xdp_port_look_at_queues(const struct xdp_port *port)
 {
 	const struct xdp_program *program = &port->program;
-	unsigned had = program->options.receive_queues, queues = had ? (unsigned)interface_receive_queues(port->watch_fd, program->interface) : 0;
+	unsigned had = program->options.receive_queues, queues;
 
+	if (!port->watches || sandbox_is_suspected())
+		return;
+	queues = (unsigned)interface_receive_queues(port->watch_fd, program->interface);
 	if (queues <= had || __atomic_exchange_n(&program->control->told_of_strays, 1, __ATOMIC_RELAXED))
 		return;
 	log_write(&port->log, LOG_WARN,
@@ -379,6 +385,10 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 	/* There each CPU stamps its packets before it waits for the ring. */
 	for (unsigned i = 0; ret == 0 && !port->program.native && i < queues->count; i++)
 		xdp_ring_wipe(rings[i].xdp);
+	if (ret == 0) {
+		sandbox_watch();
+		port->watches = true;
+	}
 	return ret;
 }
 

@@ -15,6 +15,7 @@ struct xdp_port {
 	int watch_fd;
 	uint16_t protocol;	/* all that is captured; 0: everything. Part of each filter (xdp-protocol.h) */
 	unsigned rings;
+	bool watches;		/* for a sandbox (sandbox.h) */
 };
 
 /* The closed state. */
@@ -42,7 +43,8 @@ void xdp_port_let_go(struct xdp_port *port);
 
 /*
  * Says, once, that the interface has got more receive queues since it was opened: their packets are not captured, as no process without privilege may open
- * sockets for them. Some drivers run the program on them, which says so by itself; veth does not. One system call.
+ * sockets for them. Some drivers run the program on them, which says so by itself; veth does not. System calls that
+ * libpcap does not make: not for a thread that may be in a sandbox.
  */
 void xdp_port_look_at_queues(const struct xdp_port *port);
 
