@@ -317,12 +317,14 @@ int netring_wait(struct netring *capture, int timeout_ms, struct netring_error *
 	return ret < 0 ? ret : ret == WAIT_READY;
 }
 
-/* Who sleeps by himself is told of what there is, too: rings that are added to what epoll watches are looked at. */
+/*
+ * Who sleeps by himself is told of what there is, too, without a system call, as the program may be in a sandbox: the first record of each ring has
+ * woken (xdp_tap_line.wanted is 1 at first), and until somebody looks epoll keeps in mind that it has to look there.
+ */
 static void watch_taps(struct netring *capture)
 {
 	for (unsigned i = 0; i < capture->rings; i++)
 		xdp_tap_watch(&capture->ring[i]);
-	set_muted(capture, false, NULL);
 }
 
 int netring_fd(struct netring *capture)
