@@ -74,8 +74,7 @@ void xdp_program_look_for_strays(const struct xdp_program *program)
 		return;
 	log_write(program->options.log, LOG_WARN,
 		  "%s: packets come on receive queue %u (counted from 0), and it had %u when the capture began: what comes on queues that are added "
-		  "later "
-		  "goes to the host, and is not captured; start the capture again",
+		  "later goes to the host, and is not captured; start the capture again",
 		  program->interface, control->stray_queue, program->options.receive_queues);
 }
 

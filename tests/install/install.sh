@@ -50,8 +50,8 @@ pages=$(cd "$abs_top_srcdir/man" && ls -- *.[1-9])
 expected() {
 	printf '%s\n' bin/netring include/netring.h lib/libnetring.so lib/libnetring.so.0 "lib/netring/$soname" \
 		lib/netring/libnetring-pcap.so lib/netring/libpcap.so lib/netring/libpcap.so.0.8 lib/netring/libpcap.so.1 \
-		lib/pkgconfig/netring.pc lib/pkgconfig/netring-pcap.pc share/netring/netring-stats.schema.json \
-		share/netring/netring-tune.schema.json share/bash-completion/completions/netring
+		lib/pkgconfig/netring.pc lib/pkgconfig/netring-pcap.pc share/netring/netring-doctor.schema.json \
+		share/netring/netring-stats.schema.json share/netring/netring-tune.schema.json share/bash-completion/completions/netring
 	for page in $pages; do
 		echo "share/man/man${page##*.}/$page"
 	done
