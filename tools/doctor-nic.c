@@ -105,8 +105,8 @@ void doctor_rule_missed(struct doctor *doctor)
 	doctor_cost(doctor,
 		    "They were lost before the kernel saw them: the CPU that empties the queue was late. More queues, a CPU that does nothing else, "
 		    "and larger bursts for each interrupt help; a larger ring of netring does not.");
-	if (doctor_number(doctor, "nic.channels.combined_max") > doctor_number(doctor, "nic.channels.combined"))
-		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)doctor_number(doctor, "nic.channels.combined_max"));
+	if (doctor_most_queues(doctor) > doctor_number(doctor, "nic.channels.combined"))
+		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)doctor_most_queues(doctor));
 }
 
 void doctor_rule_errors(struct doctor *doctor)
