@@ -4,8 +4,8 @@
 
 #include "doctor-rules.h"
 
-/* As src/xdp-ring-open.c: the kernel's headroom in a frame, and netring's. */
-#define XDP_HEADROOM 258
+/* As src/xdp-ring-open.c: the kernel's headroom in a frame, and netring's, with the program's time. */
+#define XDP_HEADROOM 274
 /* Ethernet header and one VLAN tag. */
 #define XDP_LINK_HEADER 18
 
