@@ -259,13 +259,27 @@ void doctor_rule_xdp(struct doctor *doctor)
 	doctor_cost(doctor, "It is never taken unasked: it takes what it captures away from the host, and does not see what the host sends.");
 }
 
+/* By drivers that have it, since Linux 6.6; that of generic mode is not known to netlink. */
+static bool gathers_frames(const struct doctor *doctor)
+{
+	const char *kernel = doctor_fact(doctor, "host.kernel");
+	unsigned major, minor;
+
+	return doctor_is(doctor, "nic.xdp.multi_buffer", "yes") && kernel && sscanf(kernel, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 6));
+}
+
 void doctor_rule_xdp_frames(struct doctor *doctor)
 {
 	int64_t mtu = doctor_number(doctor, "if.mtu"), frame = doctor_number(doctor, "want.xdp_frame_bytes"), longest = frame - XDP_HEADROOM;
 
 	if (!wants_xdp(doctor) || mtu <= 0 || frame <= 0)
 		return;
-	if (mtu + XDP_LINK_HEADER > longest) {
+	if (mtu + XDP_LINK_HEADER > longest && gathers_frames(doctor)) {
+		doctor_add(doctor, DOCTOR_FINE, "xdp-frames", "The longest packets lie in several of AF_XDP's frames");
+		doctor_seen(doctor, "frames of %lld bytes, MTU %lld", (long long)frame, (long long)mtu);
+		doctor_cost(doctor, "The reader puts them together.");
+	} else if (mtu + XDP_LINK_HEADER > longest) {
 		doctor_add(doctor, DOCTOR_COSTS, "xdp-frames", "AF_XDP's frames are shorter than the longest packets");
 		doctor_seen(doctor, "frames of %lld bytes hold packets of %lld, and the MTU of %lld allows %lld", (long long)frame,
 			    (long long)longest, (long long)mtu, (long long)mtu + XDP_LINK_HEADER);

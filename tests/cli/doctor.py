@@ -92,6 +92,8 @@ RULES = [
     ("xdp-frames", "ena", {**XDP, "if.mtu": "3500"}, COSTS, "export NETRING_XDP_FRAME_SIZE=4096"),
     ("xdp-frames", "ena", {**XDP, "if.mtu": "1757"}, COSTS, "hold packets of 1774"),
     ("xdp-frames", "ena", {**XDP, "if.mtu": "1756"}, SILENT, ""),
+    ("xdp-frames", "ena", {**XDP, "nic.xdp.multi_buffer": "yes"}, COSTS, "are lost"),
+    ("xdp-frames", "ena", {**XDP, "nic.xdp.multi_buffer": "yes", "host.kernel": "6.12.1"}, FINE, "puts them together"),
     ("xdp-frames", "ena", {}, SILENT, ""),
     ("xdp-vlan", "tuned", XDP, COSTS, "ethtool -K enp5s0f1 rxvlan off"),
     ("xdp-vlan", "tuned", {**XDP, "nic.feature.rx-vlan-hw-parse": "off"}, SILENT, ""),
