@@ -119,6 +119,9 @@ void doctor_rule_path(struct doctor *doctor)
 		doctor_seen(doctor, "the program's own ring, 2 MiB unless it asks for more");
 		doctor_cost(doctor, "13 792 packets of 60 bytes fill that; netring's 256 MiB hold more than a million.");
 		doctor_mend(doctor, "unset NETRING_BACKEND");
+	} else if (doctor_is(doctor, "want.backend", "xdp-tap")) {
+		doctor_add(doctor, DOCTOR_FINE, "path", "Path of a capture");
+		doctor_seen(doctor, "copies in XDP (xdp-tap), as asked for; the host keeps getting its packets");
 	} else if (wants_xdp(doctor)) {
 		doctor_add(doctor, DOCTOR_FINE, "path", "Path of a capture");
 		doctor_seen(doctor, "AF_XDP, as asked for; what it takes, the host does not get");

@@ -64,6 +64,7 @@ RULES = [
     ("path", "tuned", {}, FINE, "8 rings, 1 GiB together"),
     ("path", "ice", {}, FINE, "one ring of 256 MiB in blocks of 4 MiB"),
     ("path", "ice", {"want.rings": "auto"}, FINE, "a ring for each receive queue, 256 MiB together"),
+    ("path", "ice", {"want.backend": "xdp-tap"}, FINE, "copies in XDP"),
     ("path", "vfio", {}, SILENT, ""),
     ("attached", "mlx5", {}, COSTS, "xdp_dispatcher, id 42, native"),
     ("attached", "mlx5", {"nic.xdp.attached": "generic"}, COSTS, "ip link set dev enp65s0f0np0 xdpgeneric off"),
