@@ -82,9 +82,15 @@ void doctor_rule_backlog(struct doctor *doctor)
 void doctor_rule_flow_limit(struct doctor *doctor)
 {
 	int64_t limited = doctor_number(doctor, "host.softnet.flow_limit");
+	const char *bitmap = doctor_fact(doctor, SYSCTL "flow_limit_cpu_bitmap");
 
 	if (limited <= 0)
 		return;
+	if (bitmap && bitmap[strspn(bitmap, "0,")] == '\0') {
+		doctor_add(doctor, DOCTOR_FINE, "flow-limit", "The kernel has dropped packets of large flows early, and does so no more");
+		doctor_seen(doctor, "flow_limit_count %s since boot, flow_limit_cpu_bitmap is 0", doctor_count((double)limited));
+		return;
+	}
 	doctor_add(doctor, DOCTOR_COSTS, "flow-limit", "The kernel drops packets of large flows early");
 	doctor_seen(doctor, "flow_limit_count %s since boot", doctor_count((double)limited));
 	doctor_cost(doctor, "With net.core.flow_limit_cpu_bitmap a flow that fills half of a backlog loses its packets, before a capture sees them.");

@@ -211,6 +211,7 @@ RULES = [
     ("backlog", "tuned", {"host.softnet.dropped": "4000"}, SILENT, ""),
     ("backlog", "tuned", {"rate.softnet_dropped": "4", "host.softnet.dropped": "4000"}, COSTS, "4 of them just now"),
     ("flow-limit", "tuned", {"host.softnet.flow_limit": "3"}, COSTS, "flow_limit_cpu_bitmap=0"),
+    ("flow-limit", "tuned", {"host.softnet.flow_limit": "3", "host.sysctl.net.core.flow_limit_cpu_bitmap": "00000000,00000000"}, FINE, "no more"),
     ("flow-limit", "tuned", {}, SILENT, ""),
     ("jit", "tuned", {"host.sysctl.net.core.bpf_jit_enable": "0"}, COSTS, "sysctl -w net.core.bpf_jit_enable=1"),
     ("jit", "tuned", {"host.sysctl.net.core.bpf_jit_enable": "2"}, FINE, "kernel's log"),
