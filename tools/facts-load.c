@@ -20,6 +20,15 @@ static char *trim(char *line)
 	return line;
 }
 
+/* Names are shown, those of counters for instance: nothing for a terminal to obey is among them. */
+static bool is_name(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if (*c <= ' ' || (unsigned char)*c >= 0x7f)
+			return false;
+	return *name != '\0';
+}
+
 static int load_line(struct facts *facts, char *line)
 {
 	char *name = trim(line), *equals;
@@ -27,9 +36,11 @@ static int load_line(struct facts *facts, char *line)
 	if (!*name || *name == '#')
 		return 0;
 	equals = strchr(name, '=');
-	if (!equals || equals == name)
+	if (!equals)
 		return -EINVAL;
 	*equals = '\0';
+	if (!is_name(trim(name)))
+		return -EINVAL;
 	facts_set(facts, trim(name), trim(equals + 1));
 	return 0;
 }
@@ -42,8 +53,10 @@ static int load_lines(struct facts *facts, FILE *file, const char *path, struct 
 
 	for (unsigned number = 1; ret == 0 && getline(&line, &room, file) >= 0; number++) {
 		ret = load_line(facts, line);
-		if (ret < 0)
+		if (ret < 0) {
+			facts_blank_controls(line);
 			error_set(error, -ret, "%s:%u: %s: must be NAME = VALUE", path, number, line);
+		}
 	}
 	if (ret == 0 && ferror(file))
 		ret = error_errno(error, errno, "cannot read %s", path);

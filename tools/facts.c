@@ -23,13 +23,19 @@ static struct fact *find(const struct facts *facts, const char *name)
 	return NULL;
 }
 
+void facts_blank_controls(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = ' ';
+}
+
 static char *copy_line(const char *text)
 {
 	char *copy = strdup(text);
 
-	for (char *c = copy; c && *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = ' ';
+	if (copy)
+		facts_blank_controls(copy);
 	return copy;
 }
 

@@ -33,6 +33,9 @@ void facts_set(struct facts *facts, const char *name, const char *value);
 void facts_set_number(struct facts *facts, const char *name, int64_t value);
 void facts_format(struct facts *facts, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Control characters of a text become spaces, as in every value. */
+void facts_blank_controls(char *text);
+
 /* NULL if there is none. */
 const char *facts_get(const struct facts *facts, const char *name);
 
