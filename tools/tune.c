@@ -152,12 +152,20 @@ static int show_or_apply(const struct request *request, const struct facts *fact
 	return status;
 }
 
+/* Behind nsenter, /sys shows another namespace's interface of that name. */
+static int get_old(const struct facts *facts, struct ethtool *target, const char *setting, char value[TUNE_VALUE], struct netring_error *error)
+{
+	if (strncmp(setting, "nic.rps.", 8) == 0 && !facts_is(facts, "if.sysfs", "yes"))
+		return error_set(error, ESTALE, "/sys is not there, or shows another network namespace");
+	return tune_setting_get(target, setting, value, error);
+}
+
 /* Into a row of the plan; whether it has the old value now. */
-static bool restore_one(struct tune_plan *plan, struct ethtool *target, const struct fact *old)
+static bool restore_one(struct tune_plan *plan, const struct facts *facts, struct ethtool *target, const struct fact *old)
 {
 	char now[TUNE_VALUE] = "";
 	struct netring_error error = { 0 };
-	int ret = tune_setting_get(target, old->name, now, &error);
+	int ret = get_old(facts, target, old->name, now, &error);
 	bool same = ret == 0 && strcmp(now, old->value) == 0;
 	struct tune_row *row = tune_plan_add(plan, same ? TUNE_FINE : TUNE_CHANGE, old->name, ret == 0 ? now : NULL, old->value);
 
@@ -174,7 +182,7 @@ static bool restore_one(struct tune_plan *plan, struct ethtool *target, const st
 }
 
 /* What could not be restored stays, in its order. */
-static int restore_all(struct tune_undo *undo, struct tune_plan *plan, struct ethtool *target, struct netring_error *error)
+static int restore_all(struct tune_undo *undo, struct tune_plan *plan, const struct facts *facts, struct ethtool *target, struct netring_error *error)
 {
 	bool *restored = calloc(undo->values.count + 1, sizeof(*restored));
 	struct facts kept = { 0 };
@@ -183,7 +191,7 @@ static int restore_all(struct tune_undo *undo, struct tune_plan *plan, struct et
 	if (!restored)
 		return error_set(error, ENOMEM, "no memory for an undo");
 	for (size_t i = undo->values.count; i-- > 0;)
-		restored[i] = restore_one(plan, target, &undo->values.fact[i]);
+		restored[i] = restore_one(plan, facts, target, &undo->values.fact[i]);
 	for (size_t i = 0; i < undo->values.count; i++)
 		if (!restored[i])
 			facts_set(&kept, undo->values.fact[i].name, undo->values.fact[i].value);
@@ -202,7 +210,7 @@ static int undo_opened(const struct request *request, struct tune_undo *undo, co
 	int ret = open_target(&target, facts, error);
 
 	if (ret == 0)
-		ret = restore_all(undo, &plan, &target, error);
+		ret = restore_all(undo, &plan, facts, &target, error);
 	ethtool_close(&target);
 	if (ret >= 0) {
 		report.undo_file = ret > 0 ? undo->path : NULL;
