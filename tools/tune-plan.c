@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rules of `netring tune`. Each setting of a group has one function; the order of the groups is that in which they are set: queues first, as they
- * may reset the others; "adaptive" before the value that it would overrule.
+ * The rules of `netring tune`. Each setting of a group has one function; the order of the groups is that in which they are set: RPS while all of its
+ * queues are there; then queues, as they may reset the others; "adaptive" before the value that it would overrule.
  */
 #define _GNU_SOURCE 1
 #include "tune-plan.h"
@@ -443,12 +443,12 @@ void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum tune
 	struct planner planner = { plan, facts, profile, near_cpus(facts), false };
 
 	*plan = (struct tune_plan){ 0 };
+	plan_rps(&planner);
 	plan_channels(&planner);
 	plan_ring(&planner);
 	plan_coalesce(&planner);
 	plan_features(&planner);
 	plan_irqs(&planner);
-	plan_rps(&planner);
 	plan_sysctls(&planner);
 	add_notes(&planner);
 }

@@ -181,6 +181,23 @@ static bool restore_one(struct tune_plan *plan, const struct facts *facts, struc
 	return ret == 0;
 }
 
+/* A number of queues that was set back takes others along: their rings, interrupts, RPS. Those that are not, or not any more, as they were. */
+static bool restore_again(struct tune_row *row, const struct facts *facts, struct ethtool *target, const struct fact *old)
+{
+	char now[TUNE_VALUE] = "";
+	struct netring_error error = { 0 };
+	int ret = get_old(facts, target, old->name, now, &error);
+
+	if (ret == 0 && strcmp(now, old->value) == 0)
+		return true;
+	if (ret == 0)
+		ret = tune_setting_set(target, old->name, old->value, &error);
+	row->state = TUNE_CHANGE;
+	row->why[0] = '\0';
+	take_outcome(row, ret, &error);
+	return ret == 0;
+}
+
 /* What could not be restored stays, in its order. */
 static int restore_all(struct tune_undo *undo, struct tune_plan *plan, const struct facts *facts, struct ethtool *target, struct netring_error *error)
 {
@@ -192,6 +209,8 @@ static int restore_all(struct tune_undo *undo, struct tune_plan *plan, const str
 		return error_set(error, ENOMEM, "no memory for an undo");
 	for (size_t i = undo->values.count; i-- > 0;)
 		restored[i] = restore_one(plan, facts, target, &undo->values.fact[i]);
+	for (size_t i = undo->values.count; i-- > 0 && !plan->failed;)
+		restored[i] = restore_again(&plan->row[undo->values.count - 1 - i], facts, target, &undo->values.fact[i]);
 	for (size_t i = 0; i < undo->values.count; i++)
 		if (!restored[i])
 			facts_set(&kept, undo->values.fact[i].name, undo->values.fact[i].value);

@@ -119,7 +119,7 @@ done
 "$NETRING" tune enp1s0f0np0 --facts "$FACTS/tune-mlx5.facts" --json | look 'not any(x["state"] == "change" for x in j["settings"])'
 ok $? "recorded mlx5: nothing to change"
 "$NETRING" tune ens2f0 --facts "$FACTS/tune-ixgbe.facts" --json | look '[x["proposed"] for x in j["settings"] if x["state"] == "change"] ==
-	["8192", "off", "50", "off", "off", "4", "6", "7", "off", "600", "8000", "1"]'
+	["off", "8192", "off", "50", "off", "off", "4", "6", "7", "600", "8000", "1"]'
 ok $? "recorded ixgbe: what is proposed, in order"
 tune wide1 --record >"$NR_TMP/recorded" && "$NETRING" tune wide1 --facts "$NR_TMP/recorded" >"$NR_TMP/from-record"
 tune wide1 | diff - "$NR_TMP/from-record" >"$NR_TMP/difference"
@@ -150,6 +150,19 @@ tune wide1 --undo --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["mo
 ok $? "undo: valid JSON" "$(cat "$NR_TMP/json")"
 [ "$before" = "$(state_of wide1)" ]
 ok $? "the oldest values are restored"
+
+# More queues than CPUs, with RPS on those that are taken away
+
+in_ns ip link add wide8 numrxqueues 64 numtxqueues 64 type veth peer name wide9 numrxqueues 64 numtxqueues 64
+in_ns ethtool -L wide8 rx 64 && in_ns sh -c 'for file in /sys/class/net/wide8/queues/rx-*/rps_cpus; do echo 1 >"$file"; done'
+many_queues() { in_ns sh -c 'ethtool -l wide8; cat /sys/class/net/wide8/queues/rx-*/rps_cpus'; }
+before=$(many_queues)
+expect "queues are taken away" 0 'To go back: netring tune' tune wide8 --apply
+expect "and set back with what they had" 0 'restored\.$' tune wide8 --undo
+[ "$before" = "$(many_queues)" ]
+ok $? "queues that come back have the RPS that they had" "$(diff <(echo "$before") <(many_queues))"
+in_ns ip link del wide8
+before=$(state_of wide1)
 
 # Killed at any of its system calls
 
@@ -222,7 +235,8 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	[ "$before" = "$(state_of wide1)" ]
 	ok $? "and all can be taken back"
 	tune wide1 --apply >/dev/null
-	expect "one that cannot be restored" 1 'what could not be restored stays in' refuse 1 --undo
+	# Of the two of RPS the first, and again when it is tried once more.
+	expect "one that cannot be restored" 1 'what could not be restored stays in' refuse 1..3+2 --undo
 	[ "$(grep -vc '^undo\|^#' "$NR_TMP/state/tune-wide1.undo")" = 1 ]
 	ok $? "stays in the file, alone" "$(cat "$NR_TMP/state/tune-wide1.undo")"
 	expect "and is restored the next time" 0 '1 of 1 restored' tune wide1 --undo
