@@ -117,6 +117,14 @@ static bool needs_rx_dropped(const char *name)
 	return false;
 }
 
+bool interface_drops_has_rx_dropped(const char *driver)
+{
+	for (size_t i = 0; i < sizeof(drivers_of_rx_dropped) / sizeof(*drivers_of_rx_dropped); i++)
+		if (strcmp(drivers_of_rx_dropped[i], driver) == 0)
+			return true;
+	return false;
+}
+
 void interface_drops_open(struct interface_drops *drops, const char *name)
 {
 	unsigned index = if_nametoindex(name);

@@ -36,4 +36,7 @@ void interface_drops_close(struct interface_drops *drops);
 /* Packets lost since interface_drops_open. Any thread, and in signal handlers; never waits: who comes second gets the first one's figure before. */
 uint64_t interface_drops_now(struct interface_drops *drops);
 
+/* Whether a driver of this name counts in rx_dropped what its adapter loses. */
+bool interface_drops_has_rx_dropped(const char *driver);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "doctor-rules.h"
+#include "interface-drops.h"
 
 void doctor_rule_driver(struct doctor *doctor)
 {
@@ -16,18 +17,29 @@ void doctor_rule_driver(struct doctor *doctor)
 	doctor_seen(doctor, "%s%s%s%s%s", driver, firmware ? ", firmware " : "", firmware ? firmware : "", bus ? ", at " : "", bus ? bus : "");
 }
 
-/* What it lost before the kernel saw it: the counters that drivers use for a receive ring that was full. */
+static bool loses_in_dropped(const struct doctor *doctor)
+{
+	const char *driver = doctor_fact(doctor, "nic.driver");
+
+	return driver && interface_drops_has_rx_dropped(driver);
+}
+
+/* What it lost before the kernel saw it: the counters that drivers use for a receive ring that was full; as ps_ifdrop. */
 static int64_t lost(const struct doctor *doctor, const char *group)
 {
 	char name[64];
-	int64_t missed, fifo;
+	int64_t missed, fifo, dropped;
 
 	snprintf(name, sizeof(name), "%s.missed", group);
 	missed = doctor_number(doctor, name);
 	snprintf(name, sizeof(name), "%s.fifo", group);
 	fifo = doctor_number(doctor, name);
+	snprintf(name, sizeof(name), "%s.dropped", group);
+	dropped = doctor_number(doctor, name);
 	/* Some drivers count the same packet in both. */
-	return missed > fifo ? missed : fifo;
+	if (fifo > missed)
+		missed = fifo;
+	return loses_in_dropped(doctor) && dropped > 0 ? dropped + (missed > 0 ? missed : 0) : missed;
 }
 
 static void see_losses(struct doctor *doctor, const char *before)
@@ -132,7 +144,7 @@ void doctor_rule_dropped(struct doctor *doctor)
 {
 	int64_t dropped = doctor_number(doctor, "nic.count.dropped"), nobody = doctor_number(doctor, "nic.count.nohandler");
 
-	if (dropped <= 0 && nobody <= 0)
+	if ((dropped <= 0 && nobody <= 0) || (dropped > 0 && loses_in_dropped(doctor)))
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "dropped", "RX-DRP of ip and netstat is not a loss of captures");
 	doctor_seen(doctor, "rx_dropped %s, rx_nohandler %s", doctor_count(dropped > 0 ? (double)dropped : 0),
