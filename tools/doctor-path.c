@@ -159,13 +159,10 @@ void doctor_rule_attached(struct doctor *doctor)
 	doctor_cost(
 		doctor,
 		"What it drops or redirects never gets to a packet ring, and no counter of the interface need show it. It also keeps AF_XDP off: an "
-		"interface has room for one.");
+		"interface has room for one. Look first whose it is: a firewall or load balancer may be made of it.");
+	doctor_mend(doctor, "bpftool net show dev %s", doctor->quoted);
 	if (id > 0)
 		doctor_mend(doctor, "bpftool prog show id %lld", (long long)id);
-	doctor_mend(doctor, "ip link set dev %s %s off", doctor->quoted,
-		    strcmp(mode, "generic") == 0   ? "xdpgeneric"
-		    : strcmp(mode, "offload") == 0 ? "xdpoffload"
-						   : "xdpdrv");
 }
 
 /* What keeps AF_XDP from this interface, each broken if it was asked for. */

@@ -156,7 +156,7 @@ void doctor_rule_irq_node(struct doctor *doctor)
 		doctor,
 		"Each packet crosses the link between the nodes before a CPU can look at it: such a CPU is late sooner, and the adapter's ring runs "
 		"over.");
-	doctor_mend(doctor, "netring tune %s --apply", doctor->quoted);
+	doctor_mend(doctor, "netring tune %s", doctor->quoted);
 	doctor_mend(doctor, "echo %s > /proc/irq/%d/smp_affinity_list    # for each of them", local, interrupts.example);
 }
 
@@ -172,7 +172,7 @@ void doctor_rule_irq_spread(struct doctor *doctor)
 		doctor_seen(doctor, "%u queues, %u %s", interrupts.all, interrupts.cpus, interrupts.cpus == 1 ? "CPU" : "CPUs");
 		doctor_cost(doctor, "The queues share what %s can do: having several gains nothing.",
 			    interrupts.cpus == 1 ? "this CPU" : "these CPUs");
-		doctor_mend(doctor, "netring tune %s --apply", doctor->quoted);
+		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 		return;
 	}
 	doctor_add(doctor, DOCTOR_FINE, "irq-spread", "Interrupts of the queues");
@@ -246,7 +246,7 @@ void doctor_rule_softirq(struct doctor *doctor)
 		    : can_spread ? "More queues spread it."
 				 : "More queues are not to be had; RPS, or a filter in XDP (NETRING_BACKEND=xdp), would take work off it.");
 	if (bunched)
-		doctor_mend(doctor, "netring tune %s --apply", doctor->quoted);
+		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 	else if (can_spread)
 		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)doctor_most_queues(doctor));
 	else

@@ -41,7 +41,7 @@ static void advise_beyond_the_stack(struct doctor *doctor, int64_t receiving)
 			    "first, then one "
 			    "ring for each.",
 			    (long long)doctor_queues(doctor));
-		doctor_mend(doctor, "netring tune %s --apply", doctor->quoted);
+		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 		doctor_mend(doctor, "export NETRING_RINGS=auto");
 		return;
 	}

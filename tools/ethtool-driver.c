@@ -122,9 +122,8 @@ static void collect_rss(struct ethtool *ethtool, struct facts *facts)
 
 static bool speaks_of_loss(const char *name)
 {
-	static const char *const words[] = { "drop", "miss",	"no_buf",   "nobuf",  "no_mbuf",    "discard", "out_of_buffer",
-					     "fifo", "overrun", "over_err", "no_dma", "alloc_fail", "no_desc", "buff_err",
-					     "exceeded" };
+	static const char *const words[] = { "drop",	"miss",	    "no_buf", "nobuf",	    "no_mbuf", "discard",  "out_of_buffer", "fifo",
+					     "overrun", "over_err", "no_dma", "alloc_fail", "no_desc", "buff_err", "exceeded" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasestr(name, words[i]) && !strcasestr(name, "tx_"))

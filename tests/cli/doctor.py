@@ -67,7 +67,7 @@ RULES = [
     ("path", "ice", {"want.backend": "xdp-tap"}, FINE, "copies in XDP"),
     ("path", "vfio", {}, SILENT, ""),
     ("attached", "mlx5", {}, COSTS, "xdp_dispatcher, id 42, native"),
-    ("attached", "mlx5", {"nic.xdp.attached": "generic"}, COSTS, "ip link set dev enp65s0f0np0 xdpgeneric off"),
+    ("attached", "mlx5", {"nic.xdp.attached": "generic"}, COSTS, "bpftool net show dev enp65s0f0np0"),
     ("attached", "mlx5", {"nic.xdp.program": "netring_xdp"}, COSTS, "netring stats"),
     ("attached", "mlx5", {"nic.xdp.attached": "none"}, SILENT, ""),
     ("attached", "mlx5", {"nic.xdp.attached": None}, SILENT, ""),

@@ -135,7 +135,7 @@ echo "# time stamps: $result"
 
 said() { echo "sent $SENT; $ORDERED; $(cat "$NR_TMP/order.err")"; }
 
-# two_cpus NAME SETTINGS ORDER_OPTIONS
+# two_cpus NAME SETTINGS ORDER_OPTIONS. Two CPUs that share a ring buffer take a place in it and then look at the clock: another may be first in between.
 two_cpus() {
 	local name=$1 settings options
 	read -ra settings <<<"$2"
@@ -149,8 +149,8 @@ two_cpus() {
 	[ "$(field packets "$ORDERED")" = "$SENT" ] && [ "$(field lost "$ORDERED")" = 0 ] && [ "$(field twice "$ORDERED")" = 0 ] &&
 		[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" = 0 ]
 	ok $? "$name: all there, once" "$(said)"
-	[ "$(field flow_disorder "$ORDERED")" = 0 ] && [ "$(field times_back "$ORDERED")" = 0 ]
-	ok $? "$name: in order of time" "$(said)"
+	[ "$(field flow_disorder "$ORDERED")" = 0 ] && { [[ $name == *share* ]] || [ "$(field times_back "$ORDERED")" = 0 ]; }
+	ok $? "$name: in order" "$(said)"
 }
 for mode in loop dispatch "dispatch -k 7" next_ex epoll; do
 	two_cpus "two CPUs, $mode" "" "-m $mode"
