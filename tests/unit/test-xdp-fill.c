@@ -6,7 +6,6 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,7 +215,8 @@ START_TEST(test_at_once)
 	stop = false;
 	queue.margin = LEAD - UNSHOWN / 2; /* so that it often looks as if it had been too late */
 	ck_assert_int_eq(pthread_create(&kernel, NULL, kernel_thread, NULL), 0);
-	while (queue.taken < 5000000) {
+	/* However the two take turns; alarm ends what does not come to its end. */
+	while (queue.taken < 5000000 || doubts == 0) {
 		unsigned before = queue.doubts;
 
 		give_back(random_below(&random, waiting() + 1) % 64);
@@ -228,8 +228,6 @@ START_TEST(test_at_once)
 	pthread_join(kernel, NULL);
 	give_back(waiting());
 	expect_all_frames();
-	printf("# %u exchanges in doubt\n", doubts);
-	ck_assert_uint_ne(doubts, 0);
 }
 END_TEST
 
