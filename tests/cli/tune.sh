@@ -154,6 +154,7 @@ ok $? "the oldest values are restored"
 # More queues than CPUs, with RPS on those that are taken away
 
 in_ns ip link add wide8 numrxqueues 64 numtxqueues 64 type veth peer name wide9 numrxqueues 64 numtxqueues 64
+# shellcheck disable=SC2016 # for the inner shell
 in_ns ethtool -L wide8 rx 64 && in_ns sh -c 'for file in /sys/class/net/wide8/queues/rx-*/rps_cpus; do echo 1 >"$file"; done'
 many_queues() { in_ns sh -c 'ethtool -l wide8; cat /sys/class/net/wide8/queues/rx-*/rps_cpus'; }
 before=$(many_queues)
