@@ -209,18 +209,14 @@ static void *kernel_thread(void *unused)
 START_TEST(test_at_once)
 {
 	struct random random = { 42 };
-	unsigned doubts = 0;
 	pthread_t kernel;
 
 	stop = false;
 	queue.margin = LEAD - UNSHOWN / 2; /* so that it often looks as if it had been too late */
 	ck_assert_int_eq(pthread_create(&kernel, NULL, kernel_thread, NULL), 0);
-	/* However the two take turns; alarm ends what does not come to its end. */
-	while (queue.taken < 5000000 || doubts == 0) {
-		unsigned before = queue.doubts;
-
+	/* Whether an exchange comes too late here is chance; test_too_late sees to that. */
+	while (queue.taken < 5000000) {
 		give_back(random_below(&random, waiting() + 1) % 64);
-		doubts += before == 0 && queue.doubts != 0;
 		if (random_below(&random, 1000) == 0)
 			sched_yield();
 	}
