@@ -142,7 +142,8 @@ step "autoreconf" build_bootstrap || finish
 gcc=$BUILD_DIR/test-gcc
 clang=$BUILD_DIR/test-clang
 step "build with gcc" build_with "$gcc" gcc || finish
-run_tests "make check" "$gcc" "${make_flags[@]}" check
+run_tests "make check, several at a time" "$gcc" "${make_flags[@]}" -j4 check "TESTS=\$(COMPANY_TESTS)"
+run_tests "make check, one at a time" "$gcc" "${make_flags[@]}" check "TESTS=\$(ALONE_TESTS)"
 step "build with clang" build_with "$clang" clang
 if has_target "$gcc" check-sanitize; then
 	run_tests "make check-sanitize" "$gcc" check-sanitize
