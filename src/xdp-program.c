@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The XDP program of one interface. Owns the maps, the program in force, its link and the mapping of the switch; no lock, one thread at a time.
+ * The XDP program of one interface. Owns the program in force and its link, and the maps (xdp-maps.h); no lock, one thread at a time.
  *
  * A new filter is compiled into a new program, which takes the old one's place at the link. Where that cannot be, the filter is written to a slot of
  * the switch, and the interpreter of the program that runs takes it from there; where it cannot be interpreted either, the switch makes the program give
@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,6 +28,7 @@
 #include "xdp-code.h"
 #include "xdp-guard.h"
 #include "xdp-interpreter-types.h"
+#include "xdp-maps.h"
 
 #define LICENSE "Dual BSD/GPL"
 
@@ -48,17 +47,6 @@ static void close_descriptor(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
-}
-
-/* Packets are copied to ring buffers. */
-static bool copies(const struct xdp_program_options *options)
-{
-	return options->ring_bytes != 0;
-}
-
-static size_t lines_length(const struct xdp_program_options *options)
-{
-	return options->queues * sizeof(struct xdp_tap_line);
 }
 
 void xdp_program_detach(struct xdp_program *program)
@@ -98,13 +86,7 @@ void xdp_program_close(struct xdp_program *program)
 	if (program->control)
 		sum_up_strays(program);
 	close_descriptor(&program->program_fd);
-	if (program->control)
-		munmap(program->control, sizeof(*program->control));
-	close_descriptor(&program->switch_fd);
-	if (program->line)
-		munmap(program->line, lines_length(&program->options));
-	close_descriptor(&program->lines_fd);
-	close_descriptor(&program->sockets_fd);
+	xdp_maps_close(program);
 	close_descriptor(&program->types_fd);
 	close_descriptor(&program->status_fd);
 	xdp_program_init(program);
@@ -175,7 +157,7 @@ static int check_interface(struct xdp_program *program, struct netring_error *er
 	close(fd);
 	if (flags < 0)
 		return error_set(error, ENODEV, "%s: there is no such interface", options->interface);
-	if (flags & IFF_LOOPBACK && !copies(options))
+	if (flags & IFF_LOOPBACK && !xdp_program_copies(options))
 		return error_set(error, EOPNOTSUPP, "%s: a loopback interface is the host's own, and AF_XDP would take packets from it",
 				 options->interface);
 	return 0;
@@ -186,7 +168,7 @@ static int check_guard(const struct xdp_program_options *options, struct netring
 	char text[XDP_GUARD_TEXT];
 	int ret;
 
-	if (copies(options))
+	if (xdp_program_copies(options))
 		return 0;
 	if (!options->steal)
 		return xdp_guard_check(options->interface, options->ifindex, error);
@@ -204,87 +186,8 @@ static int check_options(const struct xdp_program_options *options, struct netri
 	if (options->mode == NETRING_XDP_OFFLOAD)
 		return error_set(error, EOPNOTSUPP,
 				 "%s: a program that runs on the card has no way to %s; NETRING_XDP_MODE=native is the fastest there is",
-				 options->interface, copies(options) ? "the host's memory" : "AF_XDP sockets");
+				 options->interface, xdp_program_copies(options) ? "the host's memory" : "AF_XDP sockets");
 	return 0;
-}
-
-/* Maps */
-
-static int explain_map(const struct xdp_program *program, int ret, const char *what, struct netring_error *error)
-{
-	const char *interface = program->interface;
-	struct rlimit limit = { 0, 0 };
-
-	if (ret == -EPERM && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		return error_set(error, EPERM,
-				 "%s: %s refused: RLIMIT_MEMLOCK, %llu KiB, is too small (before Linux 5.11 maps count), or the process is in a user "
-				 "namespace",
-				 interface, what, (unsigned long long)limit.rlim_cur / 1024);
-	if (ret == -EINVAL || ret == -ENOSYS)
-		return error_set(error, EOPNOTSUPP, "%s: the kernel has no %s", interface, what);
-	return error_errno(error, -ret, "%s: %s", interface, what);
-}
-
-/* A map of one value, in memory. */
-static int make_shared_map(const struct xdp_program *program, const char *name, size_t size, int *fd, void **memory, struct netring_error *error)
-{
-	const struct bpf_map_create_opts mappable = { .sz = sizeof(mappable), .map_flags = BPF_F_MMAPABLE };
-	int ret = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t), (uint32_t)size, 1, &mappable);
-	void *map;
-
-	if (ret < 0)
-		return explain_map(program, ret, "map that is shared with the program (Linux 5.5)", error);
-	*fd = ret;
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ret, 0);
-	if (map == MAP_FAILED)
-		return error_errno(error, errno, "%s: mmap of the map that is shared with the program", program->interface);
-	*memory = map;
-	return 0;
-}
-
-static int make_socket_map(struct xdp_program *program, struct netring_error *error)
-{
-	int fd = program->bpf->bpf_map_create(BPF_MAP_TYPE_XSKMAP, "netring_sockets", sizeof(uint32_t), sizeof(uint32_t), program->options.queues,
-					      NULL);
-
-	if (fd < 0)
-		return explain_map(program, fd, "map of AF_XDP sockets (CONFIG_XDP_SOCKETS)", error);
-	program->sockets_fd = fd;
-	return 0;
-}
-
-/* Of ring buffers, which are added later; a map of maps is made after the example of one. */
-static int make_ring_map(struct xdp_program *program, struct netring_error *error)
-{
-	struct bpf_map_create_opts options = { .sz = sizeof(options) };
-	int example = program->bpf->bpf_map_create(BPF_MAP_TYPE_RINGBUF, "netring_example", 0, 0, (uint32_t)sysconf(_SC_PAGESIZE), NULL), ret;
-
-	if (example < 0)
-		return explain_map(program, example, "BPF ring buffer (Linux 5.8)", error);
-	options.inner_map_fd = (uint32_t)example;
-	ret = program->bpf->bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "netring_rings", sizeof(uint32_t), sizeof(uint32_t), program->options.queues,
-					   &options);
-	close(example);
-	if (ret < 0)
-		return explain_map(program, ret, "map of BPF ring buffers (Linux 5.8)", error);
-	program->sockets_fd = ret;
-	return 0;
-}
-
-static int make_maps(struct xdp_program *program, struct netring_error *error)
-{
-	bool copied = copies(&program->options);
-	int ret = copied ? make_ring_map(program, error) : make_socket_map(program, error);
-	void *memory = NULL;
-
-	if (ret == 0 && copied)
-		ret = make_shared_map(program, "netring_lines", lines_length(&program->options), &program->lines_fd, &memory, error);
-	program->line = memory;
-	if (ret == 0)
-		ret = make_shared_map(program, "netring_switch", sizeof(struct xdp_switch), &program->switch_fd, &memory, error);
-	if (ret == 0)
-		program->control = memory;
-	return ret;
 }
 
 /* Programs */
@@ -351,7 +254,7 @@ static struct xdp_code_options code_options(const struct xdp_program *program)
 					    .interprets = program->interprets };
 
 	memcpy(options.address, program->address, sizeof(options.address));
-	if (copies(&program->options))
+	if (xdp_program_copies(&program->options))
 		options.tap = (struct xdp_tap_options){ .rings_fd = program->sockets_fd,
 							.lines_fd = program->lines_fd,
 							.rings = program->options.queues,
@@ -437,8 +340,9 @@ static int give_up(struct xdp_program *program, const struct netring_error *why,
 		return error_set(error, EOPNOTSUPP, "%s: the filter cannot run in XDP, and the settings allow no fallback: %.400s",
 				 program->interface, why->text);
 	log_once(program, &program->told_user_space, LOG_WARN,
-		 copies(&program->options) ? "runs in user space, and every packet is copied there"
-					   : "runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says",
+		 xdp_program_copies(&program->options)
+			 ? "runs in user space, and every packet is copied there"
+			 : "runs in user space: the host gets no packet from this interface meanwhile, whatever the filter says",
 		 why);
 	return 0;
 }
@@ -595,7 +499,7 @@ static int check(struct xdp_program *program, struct netring_error *error)
 
 static int check_helpers(const struct xdp_program *program, struct netring_error *error)
 {
-	if (!copies(&program->options) || (has_helper(program, BPF_FUNC_xdp_load_bytes) && has_helper(program, BPF_FUNC_ringbuf_reserve)))
+	if (!xdp_program_copies(&program->options) || (has_helper(program, BPF_FUNC_xdp_load_bytes) && has_helper(program, BPF_FUNC_ringbuf_reserve)))
 		return 0;
 	return error_set(error, EOPNOTSUPP, "%s: the kernel cannot copy packets in XDP, which Linux 5.18 can", program->interface);
 }
@@ -609,7 +513,7 @@ static int make(struct xdp_program *program, const struct sock_filter *filter, u
 	if (ret == 0)
 		ret = xdp_attach_check(program->bpf, &program->options, error);
 	if (ret == 0)
-		ret = make_maps(program, error);
+		ret = xdp_maps_open(program, error);
 	if (ret < 0)
 		return ret;
 	program->tai = has_helper(program, BPF_FUNC_ktime_get_tai_ns);

@@ -38,6 +38,12 @@ struct xdp_program_options {
 	const struct log *log;		/* must outlive the program */
 };
 
+/* Packets are copied to ring buffers. */
+static inline bool xdp_program_copies(const struct xdp_program_options *options)
+{
+	return options->ring_bytes != 0;
+}
+
 struct xdp_tap_line;
 struct xdp_switch;			/* what the running program looks at, in memory shared with it */
 
