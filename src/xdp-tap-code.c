@@ -107,14 +107,18 @@ static void emit_ring(struct ebpf_code *code, const struct xdp_tap_options *opti
 	ebpf_emit(code, ebpf_mov(BPF_REG_8, BPF_REG_1));
 }
 
-/* A mask: of how many records of a size one wakes the reader. No more than fit into a quarter of the ring buffer. */
-static uint32_t wake_mask(const struct xdp_tap_options *options, uint32_t size)
+/* How much may come before the reader is woken, so that one that naps is back before the buffer is full. */
+static uint32_t wake_limit(const struct xdp_tap_options *options)
 {
-	uint32_t records = XDP_TAP_WAKE_RECORDS;
+	return (uint32_t)(options->ring_bytes / 4);
+}
 
-	while (records > 1 && (uint64_t)records * (RINGBUF_HEADER + HEADER + size) > options->ring_bytes / 4)
-		records /= 2;
-	return records - 1;
+/* What a record adds up to: its bytes, or the part that it is of the records after which the reader is woken, if that is more. */
+static uint32_t wake_weight(const struct xdp_tap_options *options, uint32_t size)
+{
+	uint32_t bytes = RINGBUF_HEADER + HEADER + size, part = wake_limit(options) / XDP_TAP_WAKE_RECORDS;
+
+	return bytes > part ? bytes : part;
 }
 
 /* R9 = a record with room for R7 bytes. */
@@ -124,7 +128,7 @@ static void emit_reserve(struct ebpf_code *code, const struct xdp_tap_options *o
 		unsigned next = ebpf_label(code);
 
 		ebpf_jump(code, ebpf_if_imm(BPF_REG_7, BPF_JGT, (int32_t)sizes[i]), next);
-		ebpf_emit(code, ebpf_store_imm(BPF_DW, BPF_REG_10, STACK_WAKE, (int32_t)wake_mask(options, sizes[i])));
+		ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_10, STACK_WAKE, (int32_t)wake_weight(options, sizes[i])));
 		ebpf_emit(code, ebpf_mov_imm(BPF_REG_2, (int32_t)(HEADER + sizes[i])));
 		ebpf_jump(code, ebpf_always(), labels->reserve);
 		ebpf_place(code, next);
@@ -161,27 +165,31 @@ static void emit_copy(struct ebpf_code *code, const struct xdp_tap_options *opti
 	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JNE, 0), labels->discard);
 }
 
-/* Adds 1 to a number of the line, and R2 = what it was. An operation that returns something is a full barrier. */
+/* Adds 1 to a number of the line; R2 is lost. An operation that returns something is a full barrier. */
 static void emit_count(struct ebpf_code *code, int member)
 {
 	ebpf_emit(code, ebpf_mov_imm(BPF_REG_2, 1));
 	ebpf_emit(code, EBPF_MAKE(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_8, BPF_REG_2, member, BPF_ADD | BPF_FETCH));
 }
 
-static void emit_submit(struct ebpf_code *code, const struct labels *labels)
+static void emit_submit(struct ebpf_code *code, const struct xdp_tap_options *options, const struct labels *labels)
 {
 	unsigned wake = ebpf_label(code), submit = ebpf_label(code);
 
 	emit_count(code, LINE(packets));
-	ebpf_emit(code, ebpf_load(BPF_DW, BPF_REG_3, BPF_REG_10, STACK_WAKE));
-	ebpf_emit(code, ebpf_alu(BPF_AND, BPF_REG_3, BPF_REG_2));
+	/* No operation of its own for it: where CPUs share a buffer the sum may miss some, and the reader is woken later. */
+	load(code, BPF_REG_3, STACK_WAKE);
+	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_4, BPF_REG_8, LINE(unwoken)));
+	ebpf_emit(code, ebpf_alu(BPF_ADD, BPF_REG_3, BPF_REG_4));
+	ebpf_emit(code, ebpf_store(BPF_W, BPF_REG_8, LINE(unwoken), BPF_REG_3));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_3, BPF_JGE, (int32_t)wake_limit(options)), wake);
 	ebpf_emit(code, ebpf_mov_imm(BPF_REG_2, BPF_RB_NO_WAKEUP));
-	ebpf_jump(code, ebpf_if_imm(BPF_REG_3, BPF_JEQ, 0), wake);
 	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_4, BPF_REG_8, LINE(wanted)));
 	ebpf_jump(code, ebpf_if_imm(BPF_REG_4, BPF_JEQ, 0), submit);
 	ebpf_place(code, wake);
 	/* Before the record is handed over: who has read it may set it again. */
 	ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_8, LINE(wanted), 0));
+	ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_8, LINE(unwoken), 0));
 	ebpf_emit(code, ebpf_mov_imm(BPF_REG_2, BPF_RB_FORCE_WAKEUP));
 	ebpf_place(code, submit);
 	ebpf_emit(code, ebpf_mov(BPF_REG_1, BPF_REG_9));
@@ -209,6 +217,6 @@ void xdp_tap_emit(struct ebpf_code *code, const struct xdp_tap_options *options,
 	emit_ring(code, options, &labels);
 	emit_reserve(code, options, &labels);
 	emit_copy(code, options, &labels);
-	emit_submit(code, &labels);
+	emit_submit(code, options, &labels);
 	emit_losses(code, &labels);
 }

@@ -4,7 +4,7 @@
  * (BPF_MAP_TYPE_RINGBUF) of the CPU, and the packet goes on. Here is what program and reader share, and the instructions.
  *
  * A ring buffer wakes its reader for each record or not at all: the program decides. It wakes the reader when that has asked for it (xdp_tap_line.wanted),
- * and for one of XDP_TAP_WAKE_RECORDS records, or fewer where records are large, so that a reader that naps is back before the buffer is full.
+ * and after XDP_TAP_WAKE_RECORDS records, or a quarter of the buffer, so that a reader that naps is back before the buffer is full.
  *
  * That no wake-up is lost: the program reserves the record, then looks at `wanted`; the reader sets `wanted`, then looks whether there is a record. Each
  * has a full barrier in between, so that one of them sees what the other did.
@@ -18,7 +18,6 @@
 
 #include "ebpf-code.h"
 
-/* Of the last one for each ring buffer and CPU; a power of two. */
 #define XDP_TAP_WAKE_RECORDS 512
 
 /* No packet is longer in XDP; of one that is, so much is copied. */
@@ -29,7 +28,8 @@ struct xdp_tap_line {
 	uint64_t packets;	/* copied; by the program */
 	uint64_t drops;		/* for which there was no room; by the program */
 	uint32_t wanted;	/* 1: the next record wakes the reader. Set by the reader, cleared by the program */
-	uint32_t pad[11];
+	uint32_t unwoken;	/* what has come since a wake-up, in bytes or more (xdp-tap-code.c); by the program */
+	uint32_t pad[10];
 };
 
 _Static_assert(sizeof(struct xdp_tap_line) == 64, "the program multiplies by it");

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "capture.h"
 #include "fixture.h"
 #include "libbpf.h"
+#include "xdp-tap.h"
 
 static int sender;
 
@@ -204,6 +206,44 @@ START_TEST(descriptor)
 	ck_assert_int_eq(netring_take(capture, &burst, 1, &error), 0);
 	ck_assert_int_eq(poll(&event, 1, 20), 0);
 	netring_close(capture);
+}
+END_TEST
+
+/* How much is in the ring buffer when its reader, who has not asked for it, is woken. _i: of packets of which lengths, in turn. */
+START_TEST(woken_in_time)
+{
+	static const size_t lengths[][2] = { { 60, 1514 }, { 1514, 60 }, { 1514, 1514 }, { 60, 60 } };
+	struct netring_config config = tap_config();
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct netring *capture;
+	const struct xdp_tap *tap;
+	uint8_t frame[1514] = { 2 };
+	uint64_t limit;
+	unsigned sent = 0;
+
+	config.block_count = 16; /* 1 MiB, and so one ring buffer */
+	capture = open_or_fail(&config);
+	ck_assert_uint_eq(capture->rings, 1);
+	tap = capture->ring[0].tap;
+	limit = (uint64_t)capture->ring[0].cells * XDP_TAP_CELL / 4;
+	/* Told of wake-ups alone, of which the first record is one. */
+	ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, capture->ring[0].fd, &event), 0);
+	ck_assert_int_eq(send(sender, frame, 60, 0), 60);
+	ck_assert_int_eq(epoll_wait(epoll, &event, 1, DEADLINE_MS), 1);
+	do {
+		size_t length = lengths[_i][sent++ % 2];
+
+		ck_assert_int_eq(send(sender, frame, length, 0), (ssize_t)length);
+		while (stats_of(capture).packets < sent + 1)
+			poll(NULL, 0, 1);
+	} while (epoll_wait(epoll, &event, 1, 0) == 0 && sent < 2000);
+	/* A wake-up takes a moment. */
+	ck_assert_uint_le(sent, XDP_TAP_WAKE_RECORDS + 4);
+	ck_assert_uint_le(__atomic_load_n(tap->producer, __ATOMIC_ACQUIRE), limit + 4 * 2048);
+	ck_assert(sent > 100);
+	netring_close(capture);
+	close(epoll);
 }
 END_TEST
 
@@ -549,6 +589,7 @@ int main(void)
 	tcase_add_test(tcase, many_times_round);
 	tcase_add_loop_test(tcase, lone_packets, 0, 2);
 	tcase_add_loop_test(tcase, descriptor, 0, 2);
+	tcase_add_loop_test(tcase, woken_in_time, 0, 4);
 	tcase_add_test(tcase, filter_while_queued);
 	tcase_add_test(tcase, in_user_space);
 	tcase_add_test(tcase, behind_the_snaplen);
