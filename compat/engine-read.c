@@ -245,7 +245,8 @@ static int hand_over_batch_of_frames(pcap_t *p, unsigned count, const struct rea
 
 static int hand_over_merged(pcap_t *p, unsigned count, const struct reader *reader)
 {
-	if (handle_is_broken_off(p))
+	/* As read_burst has it: of those that are merged in immediate mode, XDP's alone come here. */
+	if (handle_is_broken_off(p) && !p->request.immediate)
 		return 0;
 	if (capture_is_xdp(p->capture))
 		return hand_over_batch_of_frames(p, count, reader);
