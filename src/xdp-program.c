@@ -388,7 +388,7 @@ int xdp_program_set_filter(struct xdp_program *program, const struct sock_filter
 	int ret;
 
 	if (length && !bpf_is_valid(filter, length))
-		return error_set(error, EINVAL, "%s: not a valid filter", program->interface);
+		return error_set(error, EINVAL, "BPF program is not valid");
 	if (is_sandboxed(program))
 		ret = error_set(&why, EPERM, "a seccomp filter may forbid bpf()");
 	else
@@ -449,7 +449,7 @@ static int load_first(struct xdp_program *program, const struct sock_filter *fil
 	int ret;
 
 	if (length && !bpf_is_valid(filter, length))
-		return error_set(error, EINVAL, "%s: not a valid filter", program->interface);
+		return error_set(error, EINVAL, "BPF program is not valid");
 	program->judges = true;
 	ret = load_compiled(program, filter, length, &why);
 	if (ret < 0 && program->program_fd < 0)

@@ -502,7 +502,7 @@ START_TEST(test_filter_is_invalid)
 	const struct sock_filter wrong = { 0xffff, 0, 0, 0 };
 
 	ck_assert_int_eq(xdp_program_open(&program, &options, &wrong, 1, &error), -EINVAL);
-	ck_assert_str_eq(error.text, "nr1: not a valid filter");
+	ck_assert_str_eq(error.text, "BPF program is not valid");
 	start(NETRING_XDP_MODE_AUTO, TYPE_A);
 	ck_assert_int_eq(xdp_program_set_filter(&program, &wrong, 1, &error), -EINVAL);
 	expect_redirected(TYPE_A, 1, KEEP);
