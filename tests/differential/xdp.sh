@@ -18,7 +18,7 @@ expected=${XDP_DIFFERENCES:-$here/xdp-differences.txt}
 # shellcheck source-path=SCRIPTDIR source=variants.sh disable=SC1091
 . "$here/variants.sh"
 
-variants_begin
+variants_begin "$@"
 
 # See handles.c: packets are captured from the first sign of interest on.
 export NR_INTEREST=1
