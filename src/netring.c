@@ -11,6 +11,7 @@
 
 #include "capture.h"
 #include "packet-filter.h"
+#include "self-status.h"
 #include "xdp-protocol.h"
 #include "xdp-tap.h"
 
@@ -138,6 +139,17 @@ static int look_ms(const struct netring *capture)
 	return delay_ms && delay_ms < CAPTURE_LOOK_MS ? delay_ms : CAPTURE_LOOK_MS;
 }
 
+/* The rings that have nothing in hand. Of the others the sockets are readable for what is in hand. */
+static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **rings)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < capture->rings; i++)
+		if (!capture_is_merged(capture) || merge_source_is_empty(&capture->merge.source[i]))
+			rings[count++] = &capture->ring[i];
+	return count;
+}
+
 /*
  * The descriptor for poll is not to say readable for packets that have to wait: so the rings that have packets in hand are not watched for as long.
  * What they wait for is in the others; or it was stamped and is on its way; or their own ring gets half full meanwhile: the timer says when to
@@ -159,6 +171,24 @@ static int set_muted(struct netring *capture, bool muted, struct netring_error *
 	return 0;
 }
 
+/* The same by a short sleep, which is poll alone: a sandbox that is made for libpcap ends a process that does any other thing. */
+static int rest(struct netring *capture, struct netring_error *error)
+{
+	struct packet_ring *rings[CAPTURE_RINGS_MAX];
+	unsigned count = rings_to_wait_for(capture, rings);
+	int ret = packet_wait(rings, count, look_ms(capture), -1, NULL, error);
+
+	return ret < 0 ? ret : 0;
+}
+
+/* A descriptor that was muted when the sandbox was entered stays as it is, with a timer that has run out: readable at all times. */
+static int keep_waiting(struct netring *capture, bool waiting, struct netring_error *error)
+{
+	if (!self_status_look(&capture->status_fd))
+		return set_muted(capture, waiting, error);
+	return waiting ? rest(capture, error) : 0;
+}
+
 int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_error *error)
 {
 	int taken = merge_take(&capture->merge, max, error), ret = 0;
@@ -166,7 +196,7 @@ int capture_borrow_merged(struct netring *capture, unsigned max, struct netring_
 
 	/* Each time, when it waits: it may be other rings by now, and the timer runs once. */
 	if (unlikely(waiting || capture->muted))
-		ret = set_muted(capture, waiting, error);
+		ret = keep_waiting(capture, waiting, error);
 	if (likely(ret == 0))
 		return taken;
 	merge_give_back(&capture->merge, 0);
@@ -230,17 +260,6 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 	} else {
 		give_back_single(capture, burst, used);
 	}
-}
-
-/* The rings that have nothing in hand. Of the others the sockets are readable for what is in hand. */
-static unsigned rings_to_wait_for(struct netring *capture, struct packet_ring **rings)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < capture->rings; i++)
-		if (!capture_is_merged(capture) || merge_source_is_empty(&capture->merge.source[i]))
-			rings[count++] = &capture->ring[i];
-	return count;
 }
 
 /*

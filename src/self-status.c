@@ -44,3 +44,15 @@ struct self_status self_status_now(void)
 	close(fd);
 	return status;
 }
+
+bool self_status_look(int *fd)
+{
+	bool sandboxed;
+
+	if (*fd < 0)
+		return true;
+	sandboxed = self_status_read(*fd).sandboxed;
+	close(*fd);
+	*fd = sandboxed ? -1 : self_status_open();
+	return sandboxed;
+}

@@ -26,4 +26,10 @@ int self_status_open(void);
 /* What the descriptor tells now, by one read from where it stands, which has to be the front. */
 struct self_status self_status_read(int fd);
 
+/*
+ * Whether a filter is in force for the thread that has opened *fd, or may be, which it is for good when *fd is -1. By read and close alone, which
+ * sandboxes of programs that capture allow; only where there is none is a descriptor opened for the next look, and it tells of the caller then.
+ */
+bool self_status_look(int *fd);
+
 #endif

@@ -94,22 +94,10 @@ void xdp_program_close(struct xdp_program *program)
 
 /* Seccomp */
 
-/*
- * Whether a seccomp filter may kill the process for bpf(). Of the thread that has opened the program, and asked by read and close alone, as it may be in a
- * sandbox by now; the next look needs a new descriptor, to be had where there is no filter. (sandbox.h takes every other thread for sandboxed: a program
- * in Go sets its filter in any.)
- */
+/* Whether a seccomp filter may kill the process for bpf(). (sandbox.h takes every other thread for sandboxed: a program in Go sets its filter in any.) */
 static bool is_sandboxed(struct xdp_program *program)
 {
-	bool sandboxed;
-
-	if (program->status_fd < 0)
-		return true;
-	sandboxed = self_status_read(program->status_fd).sandboxed;
-	close_descriptor(&program->status_fd);
-	if (!sandboxed)
-		program->status_fd = self_status_open();
-	return sandboxed;
+	return self_status_look(&program->status_fd);
 }
 
 /* What is in the way */

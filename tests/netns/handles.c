@@ -719,7 +719,7 @@ static void test_drop(unsigned unused)
 	pcap_close(immediate);
 }
 
-/* seccomp: a capture with all that sniffglue's filter leaves it; any other system call ends the process. */
+/* seccomp: a capture with all that sniffglue's filter leaves it; any other system call ends the process. Its descriptor is known before, as to libpcap. */
 
 static void forbid(void)
 {
@@ -748,6 +748,7 @@ static void test_seccomp(unsigned forbidden)
 	pid_t child;
 
 	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b6");
+	require(pcap_get_selectable_fd(p) >= 0 && pcap_get_selectable_fd(immediate) >= 0, "pcap_get_selectable_fd");
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
