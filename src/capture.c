@@ -28,6 +28,8 @@
 #include "pages.h"
 #include "reader-cpu.h"
 #include "self-status.h"
+#include "xdp-gather.h"
+#include "xdp-tap.h"
 
 #define MERGE_DELAY_NS UINT64_C(5000000)
 
@@ -294,6 +296,16 @@ static size_t handle_size(unsigned rings)
 	return sizeof(struct netring) + rings * sizeof(struct packet_ring);
 }
 
+/* What packets are copied to on their way to the reader, if they are. */
+static int lock_copies(const struct packet_ring *ring)
+{
+	if (ring->tap)
+		return mlock(ring->tap->copy, XDP_TAP_COPIES_LENGTH);
+	if (ring->xdp && ring->xdp->gather.place)
+		return mlock(ring->xdp->gather.place, XDP_GATHER_ROOM);
+	return 0;
+}
+
 /* mlock: what the reader touches besides the rings. */
 static int lock_handle(const struct netring *capture, struct netring_error *error)
 {
@@ -302,6 +314,8 @@ static int lock_handle(const struct netring *capture, struct netring_error *erro
 
 	for (unsigned i = 0; ret == 0 && i < capture->merge.sources; i++)
 		ret = mlock(capture->merge.source[i].entry, capture->merge.source[i].capacity * sizeof(struct packet_entry));
+	for (unsigned i = 0; ret == 0 && i < capture->rings; i++)
+		ret = lock_copies(&capture->ring[i]);
 	if (ret < 0)
 		return error_errno(error, errno, "mlock of %zu bytes and more (ulimit -l, CAP_IPC_LOCK)", size);
 	return 0;
