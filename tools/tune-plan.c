@@ -15,31 +15,10 @@
 
 #include "cpu-set.h"
 
-const char *const tune_profile_names[TUNE_PROFILES + 1] = {
-	[TUNE_HIGH_THROUGHPUT] = "high_throughput",
-	[TUNE_LOW_LATENCY] = "low_latency",
-	[TUNE_LOW_MEMORY] = "low_memory",
-	[TUNE_JUMBO] = "jumbo",
-};
-
-/* Zero: leave it. */
-static const struct profile {
-	unsigned ring_part; /* of the adapter's largest ring */
-	unsigned rx_usecs, rx_frames;
-	unsigned budget, budget_usecs, backlog;
-} profiles[TUNE_PROFILES] = {
-	[TUNE_HIGH_THROUGHPUT] = { 1, 50, 64, 600, 8000, 50000 },
-	[TUNE_LOW_LATENCY] = { 2, 5, 0, 0, 0, 50000 },
-	[TUNE_LOW_MEMORY] = { 2, 30, 0, 600, 8000, 0 },
-	[TUNE_JUMBO] = { 1, 50, 64, 600, 8000, 50000 },
-};
-
-#define MTU_JUMBO 9000
-
 struct planner {
 	struct tune_plan *plan;
 	const struct facts *facts;
-	enum tune_profile profile;
+	enum advice_profile profile;
 	struct cpus cpus; /* near the adapter */
 	bool queues_change;
 };
@@ -125,22 +104,9 @@ static const char *reason(const struct planner *planner, const char *setting)
 	return why ? why : "the driver does not have it";
 }
 
-/* Those at the adapter's node, else all. */
-static struct cpus near_cpus(const struct facts *facts)
+static int64_t advised(const struct planner *planner, const char *setting)
 {
-	const char *local = facts_get(facts, "nic.local_cpus"), *online = facts_get(facts, "host.cpus_online");
-	struct cpus cpus = cpus_from_list(local ? local : ""), all = cpus_from_list(online ? online : "");
-	int64_t count = facts_number(facts, "host.cpus", 0);
-	char list[32];
-
-	for (size_t i = 0; online && i < sizeof(cpus.bits) / sizeof(cpus.bits[0]); i++)
-		cpus.bits[i] &= all.bits[i];
-	if (cpus_count(&cpus))
-		return cpus;
-	if (cpus_count(&all))
-		return all;
-	snprintf(list, sizeof(list), "0-%" PRId64, count > 1 ? count - 1 : 0); /* one at least */
-	return cpus_from_list(list);
+	return advice_number(planner->facts, planner->profile, setting);
 }
 
 /* Queues */
@@ -148,18 +114,18 @@ static struct cpus near_cpus(const struct facts *facts)
 static void plan_channel(struct planner *planner, const char *setting, const char *max_setting)
 {
 	int64_t now = facts_number(planner->facts, setting, -1), max = facts_number(planner->facts, max_setting, -1);
-	int64_t cpus = cpus_count(&planner->cpus), wanted = max < cpus ? max : cpus;
+	int64_t wanted = advised(planner, setting);
 
 	if (now < 0 || max <= 0)
 		return;
 	if (facts_is(planner->facts, "if.kind", "tun")) {
 		left(planner, setting, "as many as the program behind it has opened");
-	} else if (planner->profile == TUNE_LOW_MEMORY) {
+	} else if (planner->profile == ADVICE_LOW_MEMORY) {
 		left(planner, setting, "every queue has a ring of its own: not raised in this profile");
+	} else if (wanted < 0) {
+		left(planner, setting, "an XDP program is attached, and may be there for certain queues");
 	} else if (now == wanted) {
 		fine(planner, setting, wanted == max ? "as many as the driver has" : "one for each CPU near the adapter");
-	} else if (!facts_is(planner->facts, "nic.xdp.attached", "none") && facts_get(planner->facts, "nic.xdp.attached")) {
-		left(planner, setting, "an XDP program is attached, and may be there for certain queues");
 	} else {
 		change_number(planner, setting, wanted,
 			      now > wanted ? "more queues than CPUs near the adapter only share them"
@@ -184,17 +150,16 @@ static void plan_channels(struct planner *planner)
 static void plan_ring(struct planner *planner)
 {
 	static const char setting[] = "nic.ring.rx";
-	int64_t now = facts_number(planner->facts, setting, -1), max = facts_number(planner->facts, "nic.ring.rx_max", -1);
-	unsigned part = profiles[planner->profile].ring_part;
-	int64_t wanted = max > 1 ? max / part : max;
+	int64_t now = facts_number(planner->facts, setting, -1), wanted = advised(planner, setting);
+	bool all = wanted == facts_number(planner->facts, "nic.ring.rx_max", -1);
 
-	if (now < 0 || max <= 0)
+	if (wanted < 0)
 		left(planner, setting, "%s", reason(planner, setting));
 	else if (now == wanted)
-		fine(planner, setting, part == 1 ? "at its maximum" : "half of its maximum");
-	else if (part == 1)
+		fine(planner, setting, all ? "at its maximum" : "half of its maximum");
+	else if (all)
 		change_number(planner, setting, wanted, "at its maximum it takes longer bursts before the kernel gets to it");
-	else if (planner->profile == TUNE_LOW_LATENCY)
+	else if (planner->profile == ADVICE_LOW_LATENCY)
 		change_number(planner, setting, wanted, "half of its maximum: still takes bursts, and its buffers stay in the cache");
 	else
 		change_number(planner, setting, wanted, "half of its maximum: every entry holds a buffer of kernel memory");
@@ -227,27 +192,43 @@ static bool has_no_coalescing(struct planner *planner)
 	return false;
 }
 
+static void plan_usecs(struct planner *planner)
+{
+	static const char setting[] = "nic.coalesce.rx_usecs";
+	int64_t now = facts_number(planner->facts, setting, -1), wanted = advised(planner, setting);
+
+	if (wanted < 0)
+		left(planner, setting, "the driver's answer is no number");
+	else if (now == wanted)
+		fine(planner, setting, "as the profile has it");
+	else if (planner->profile == ADVICE_LOW_LATENCY && now > wanted)
+		change_number(planner, setting, wanted, "a packet waits no longer for its interrupt; costs CPU time");
+	else if (now > wanted)
+		change_number(planner, setting, wanted, "less comes in between two interrupts that the adapter's ring has to hold");
+	else
+		change_number(planner, setting, wanted, "fewer interrupts, with no wait that matters to a capture");
+}
+
+static void plan_frames(struct planner *planner)
+{
+	static const char setting[] = "nic.coalesce.rx_frames";
+	int64_t now = facts_number(planner->facts, setting, -1), wanted = advised(planner, setting);
+
+	if (wanted < 0)
+		return;
+	if (now == wanted)
+		fine(planner, setting, "enough packets for one interrupt");
+	else
+		change_number(planner, setting, wanted, "so many packets make an interrupt before the time is over");
+}
+
 static void plan_coalesce(struct planner *planner)
 {
-	const struct profile *profile = &profiles[planner->profile];
-	int64_t frames = facts_number(planner->facts, "nic.coalesce.rx_frames", 0);
-
 	if (has_no_coalescing(planner))
 		return;
 	plan_adaptive(planner);
-	if (facts_number(planner->facts, "nic.coalesce.rx_usecs", -1) == profile->rx_usecs)
-		fine(planner, "nic.coalesce.rx_usecs", "as the profile has it");
-	else if (planner->profile == TUNE_LOW_LATENCY)
-		change_number(planner, "nic.coalesce.rx_usecs", profile->rx_usecs, "a packet waits no longer for its interrupt; costs CPU time");
-	else
-		change_number(planner, "nic.coalesce.rx_usecs", profile->rx_usecs, "fewer interrupts, with no wait that matters to a capture");
-	/* 0: the driver counts no packets. */
-	if (!profile->rx_frames || frames == 0)
-		return;
-	if (frames >= profile->rx_frames)
-		fine(planner, "nic.coalesce.rx_frames", "at least %u", profile->rx_frames);
-	else
-		change_number(planner, "nic.coalesce.rx_frames", profile->rx_frames, "so many packets make an interrupt before the time is over");
+	plan_usecs(planner);
+	plan_frames(planner);
 }
 
 /* Offloads */
@@ -255,7 +236,6 @@ static void plan_coalesce(struct planner *planner)
 /* rare: not worth a row unless it is on. */
 static void plan_feature(struct planner *planner, const char *name, bool rare)
 {
-	static const char glue[] = "glues packets together: what is captured was not on the wire";
 	const char *lower = facts_get(planner->facts, "if.lower"), *now;
 	char setting[128];
 
@@ -269,10 +249,13 @@ static void plan_feature(struct planner *planner, const char *name, bool rare)
 		fine(planner, setting, "nothing comes in here that it could glue together");
 	else if (lower)
 		left(planner, setting, "that is done before, in %s", lower);
-	else if (strcmp(now, "on") == 0)
-		change(planner, setting, "off", "%s", glue);
+	else if (strcmp(now, "on") != 0)
+		left(planner, setting, "glues packets together; but the driver does not let it be switched off");
+	else if (advice_feature_off(planner->facts, planner->profile, name))
+		change(planner, setting, "off", "glues packets together: what is captured was not on the wire");
 	else
-		left(planner, setting, "%s; but the driver does not let it be switched off", glue);
+		left(planner, setting,
+		     "glues packets together, which saves work: the host's, and the capture's; --profile low_latency switches it off");
 }
 
 /* In this order: the kernel itself switches off what rests on another. */
@@ -361,14 +344,6 @@ static bool has_one_queue(const struct planner *planner)
 	return facts_number(planner->facts, "nic.queues.rx", 1) <= 1;
 }
 
-/* And will go on to do so. */
-static bool uses_rps(const struct planner *planner)
-{
-	size_t at = 0;
-
-	return has_one_queue(planner) && facts_next(planner->facts, "nic.rps.", &at);
-}
-
 static void plan_rps(struct planner *planner)
 {
 	const struct fact *fact;
@@ -384,39 +359,35 @@ static void plan_rps(struct planner *planner)
 
 /* The host */
 
-static void plan_at_least(struct planner *planner, const char *name, unsigned least, const char *why)
+/* No row where it does not matter. */
+static void plan_sysctl(struct planner *planner, const char *name, const char *why)
 {
 	char setting[128];
-	int64_t now;
+	int64_t now, wanted;
 
 	snprintf(setting, sizeof(setting), "host.sysctl.%s", name);
 	now = facts_number(planner->facts, setting, -1);
-	if (least == 0)
-		return;
+	wanted = advised(planner, setting);
 	if (now < 0)
 		left(planner, setting, "%s", reason(planner, setting));
-	else if (now >= (int64_t)least)
-		fine(planner, setting, "at least %u", least);
-	else
-		change_number(planner, setting, least, why);
-}
-
-/* Drivers with NAPI do not use the backlog: RPS does, and interfaces that are nothing but software. */
-static bool uses_backlog(const struct planner *planner)
-{
-	return uses_rps(planner) || facts_is(planner->facts, "if.kind", "veth") || facts_is(planner->facts, "if.kind", "loopback");
+	else if (wanted >= 0 && now == wanted)
+		fine(planner, setting, "enough");
+	else if (wanted >= 0)
+		change_number(planner, setting, wanted, why);
 }
 
 static void plan_sysctls(struct planner *planner)
 {
-	const struct profile *profile = &profiles[planner->profile];
-
-	plan_at_least(planner, "net.core.netdev_budget", profile->budget, "more packets in one go of the softirq; of the whole host");
-	plan_at_least(planner, "net.core.netdev_budget_usecs", profile->budget_usecs, "time enough for the budget; of the whole host");
-	if (uses_backlog(planner))
-		plan_at_least(planner, "net.core.netdev_max_backlog", profile->backlog,
-			      "the queue in front of the protocols here; of the whole host");
-	plan_at_least(planner, "net.core.bpf_jit_enable", 1, "filters run as machine code; of the whole host");
+	if (planner->profile != ADVICE_LOW_LATENCY) {
+		plan_sysctl(planner, "net.core.netdev_budget", "more packets in one go of the softirq; of the whole host");
+		plan_sysctl(planner, "net.core.netdev_budget_usecs", "time enough for the budget; of the whole host");
+	}
+	if (facts_number(planner->facts, "host.sysctl.net.core.netdev_max_backlog", -1) >= 0 || advice_passes_backlog(planner->facts))
+		plan_sysctl(planner, "net.core.netdev_max_backlog",
+			    facts_number(planner->facts, "host.softnet.dropped", 0) > 0
+				    ? "this queue in front of the protocols was full before; of the whole host"
+				    : "the queue in front of the protocols here; of the whole host");
+	plan_sysctl(planner, "net.core.bpf_jit_enable", "filters run as machine code; of the whole host");
 }
 
 static void add_notes(struct planner *planner)
@@ -433,14 +404,14 @@ static void add_notes(struct planner *planner)
 		note(planner, "after a change of queues, run tune once more for their interrupts");
 	if (facts_get(planner->facts, "if.lower"))
 		note(planner, "packets come to it through %s: tune that as well", facts_get(planner->facts, "if.lower"));
-	if (planner->profile == TUNE_JUMBO && facts_number(planner->facts, "if.mtu", MTU_JUMBO) < MTU_JUMBO)
-		note(planner, "the MTU is %s: most adapters drop longer frames; ip link set dev %s mtu %d", facts_get(planner->facts, "if.mtu"),
-		     facts_get(planner->facts, "if.name") ?: "IF", MTU_JUMBO);
+	if (advised(planner, "if.mtu") > facts_number(planner->facts, "if.mtu", -1))
+		note(planner, "the MTU is %s: most adapters drop longer frames; ip link set dev %s mtu %" PRId64, facts_get(planner->facts, "if.mtu"),
+		     facts_get(planner->facts, "if.name") ?: "IF", advised(planner, "if.mtu"));
 }
 
-void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum tune_profile profile)
+void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advice_profile profile)
 {
-	struct planner planner = { plan, facts, profile, near_cpus(facts), false };
+	struct planner planner = { plan, facts, profile, advice_cpus(facts), false };
 
 	*plan = (struct tune_plan){ 0 };
 	plan_rps(&planner);

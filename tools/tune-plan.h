@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What to change on an interface and its host, so that captures on it lose less: decided from facts alone, so that it can be asked about a host that was
- * recorded elsewhere. Nothing is read or set here.
+ * recorded elsewhere. Which value is right is in advice.h; here is what becomes of it, and why. Nothing is read or set here.
  */
 #ifndef NETRING_TUNE_PLAN_H
 #define NETRING_TUNE_PLAN_H
 
-#include "facts.h"
-
-enum tune_profile { TUNE_HIGH_THROUGHPUT, TUNE_LOW_LATENCY, TUNE_LOW_MEMORY, TUNE_JUMBO, TUNE_PROFILES };
+#include "advice.h"
 
 enum tune_state {
 	TUNE_CHANGE,	/* proposed has the new value */
@@ -35,10 +33,8 @@ struct tune_plan {
 	char note[4][240];	/* what to know besides; "" behind the last */
 };
 
-extern const char *const tune_profile_names[TUNE_PROFILES + 1]; /* a NULL behind them */
-
 /* tune_plan_free in any case. */
-void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum tune_profile profile);
+void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advice_profile profile);
 
 /* Another row behind the others, with copies of the values, which may be NULL. NULL: the plan has failed. */
 struct tune_row *tune_plan_add(struct tune_plan *plan, enum tune_state state, const char *setting, const char *now, const char *proposed);

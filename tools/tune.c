@@ -39,7 +39,7 @@ static const struct command_text text = {
 
 struct request {
 	const char *interface, *facts_file, *state;
-	enum tune_profile profile;
+	enum advice_profile profile;
 	enum tune_mode mode;
 	bool profile_given, record;
 	void (*print)(const struct tune_report *);
@@ -135,7 +135,7 @@ static int apply(const struct request *request, struct tune_report *report, stru
 static int show_or_apply(const struct request *request, const struct facts *facts)
 {
 	struct tune_plan plan;
-	struct tune_report report = { request->interface, tune_profile_names[request->profile], NULL, request->mode, &plan };
+	struct tune_report report = { request->interface, advice_profile_names[request->profile], NULL, request->mode, &plan };
 	struct netring_error error = { 0 };
 	int status = STATUS_OK;
 
@@ -277,9 +277,9 @@ static int run(const struct request *request)
 
 static int take_profile(struct request *request, const char *name)
 {
-	for (unsigned i = 0; i < TUNE_PROFILES; i++)
-		if (strcmp(tune_profile_names[i], name) == 0) {
-			request->profile = (enum tune_profile)i;
+	for (unsigned i = 0; i < ADVICE_PROFILES; i++)
+		if (strcmp(advice_profile_names[i], name) == 0) {
+			request->profile = (enum advice_profile)i;
 			request->profile_given = true;
 			return 0;
 		}

@@ -129,10 +129,13 @@ ok $? "what is recorded here is judged as what is here" "$(cat "$NR_TMP/differen
 
 for interface in wide1 nr1 tap0; do
 	before=$(state_of "$interface")
-	expect "apply on $interface" 0 'To go back: netring tune' tune "$interface" --apply
+	# Of a bridge's port GRO is left on but in this profile.
+	profile=low_latency
+	[ "$interface" = nr1 ] || profile=high_throughput
+	expect "apply on $interface" 0 'To go back: netring tune' tune "$interface" --apply --profile "$profile"
 	[ "$before" != "$(state_of "$interface")" ]
 	ok $? "apply on $interface changes something"
-	expect "once more: nothing is left to do" 0 'Nothing to change' tune "$interface" --apply
+	expect "once more: nothing is left to do" 0 'Nothing to change' tune "$interface" --apply --profile "$profile"
 	expect "undo on $interface" 0 'restored\.$' tune "$interface" --undo
 	[ "$before" = "$(state_of "$interface")" ]
 	ok $? "undo on $interface restores all" "$(diff <(echo "$before") <(state_of "$interface"))"

@@ -130,55 +130,64 @@ static const struct tune_row *row_of(const char *setting)
 
 /* One fact, by which the recorded host is changed ("" takes it away), and what then is proposed. NULL: nothing. */
 static const struct {
-	enum tune_profile profile;
+	enum advice_profile profile;
 	const char *fact, *value, *setting;
 	enum tune_state state;
 	const char *proposed;
 } rules[] = {
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.channels.combined", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.channels.combined", "8", "nic.channels.combined", TUNE_CHANGE, "4" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.channels.combined_max", "2", "nic.channels.combined", TUNE_CHANGE, "2" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.channels.combined_max", "4", "nic.channels.combined", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.local_cpus", "", "nic.channels.combined", TUNE_CHANGE, "8" },
-	{ TUNE_LOW_MEMORY, "nic.channels.combined", "1", "nic.channels.combined", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
-	{ TUNE_JUMBO, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
-	{ TUNE_LOW_LATENCY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
-	{ TUNE_LOW_MEMORY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
-	{ TUNE_LOW_MEMORY, "nic.ring.rx", "8192", "nic.ring.rx", TUNE_CHANGE, "4096" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.ring.rx", "8192", "nic.ring.rx", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.ring.rx_max", "0", "nic.ring.rx", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.ring.rx_max", "many", "nic.ring.rx", TUNE_LEFT, NULL },
-	{ TUNE_LOW_LATENCY, "nic.ring.rx_max", "1", "nic.ring.rx", TUNE_CHANGE, "1" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.adaptive_rx", TUNE_CHANGE, "off" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "50" },
-	{ TUNE_LOW_LATENCY, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "5" },
-	{ TUNE_LOW_MEMORY, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "30" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.coalesce.rx_usecs", "50", "nic.coalesce.rx_usecs", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.coalesce.rx_frames", "1", "nic.coalesce.rx_frames", TUNE_CHANGE, "64" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.virtio.coalescing", "no", "nic.coalesce.rx_usecs", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-lro", TUNE_CHANGE, "off" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-gro", TUNE_CHANGE, "off" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-gro-hw", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.feature.rx-gro-hw", "on fixed", "nic.feature.rx-gro-hw", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.feature.rx-gro-list", "on", "nic.feature.rx-gro-list", TUNE_CHANGE, "off" },
-	{ TUNE_HIGH_THROUGHPUT, "if.kind", "loopback", "nic.feature.rx-gro", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "if.lower", "eno1 eno2", "nic.feature.rx-gro", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-vlan-hw-parse", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.90.cpus", TUNE_CHANGE, "4" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.91.cpus", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.93.cpus", TUNE_CHANGE, "7" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.local_cpus", "6-7", "nic.irq.92.cpus", TUNE_LEFT, NULL },
-	{ TUNE_LOW_MEMORY, "nic.local_cpus", "6-7", "nic.irq.92.cpus", TUNE_CHANGE, "6" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.rps.0", TUNE_CHANGE, "off" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.queues.rx", "1", "nic.rps.0", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "nic.queues.rx", "1", "host.sysctl.net.core.netdev_max_backlog", TUNE_CHANGE, "50000" },
-	{ TUNE_HIGH_THROUGHPUT, "if.kind", "veth", "host.sysctl.net.core.netdev_max_backlog", TUNE_CHANGE, "50000" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_budget", TUNE_CHANGE, "600" },
-	{ TUNE_HIGH_THROUGHPUT, "host.sysctl.net.core.netdev_budget", "601", "host.sysctl.net.core.netdev_budget", TUNE_FINE, NULL },
-	{ TUNE_HIGH_THROUGHPUT, "host.sysctl.net.core.netdev_budget", "", "host.sysctl.net.core.netdev_budget", TUNE_LEFT, NULL },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_budget_usecs", TUNE_CHANGE, "8000" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.bpf_jit_enable", TUNE_CHANGE, "1" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.channels.combined", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.channels.combined", "8", "nic.channels.combined", TUNE_CHANGE, "4" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.channels.combined_max", "2", "nic.channels.combined", TUNE_CHANGE, "2" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.channels.combined_max", "4", "nic.channels.combined", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.local_cpus", "", "nic.channels.combined", TUNE_CHANGE, "8" },
+	{ ADVICE_LOW_MEMORY, "nic.channels.combined", "1", "nic.channels.combined", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
+	{ ADVICE_JUMBO, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
+	{ ADVICE_LOW_LATENCY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
+	{ ADVICE_LOW_MEMORY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
+	{ ADVICE_LOW_MEMORY, "nic.ring.rx", "8192", "nic.ring.rx", TUNE_CHANGE, "4096" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.ring.rx", "8192", "nic.ring.rx", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.ring.rx_max", "0", "nic.ring.rx", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.ring.rx_max", "many", "nic.ring.rx", TUNE_LEFT, NULL },
+	{ ADVICE_LOW_LATENCY, "nic.ring.rx_max", "1", "nic.ring.rx", TUNE_CHANGE, "1" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.adaptive_rx", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "50" },
+	{ ADVICE_LOW_LATENCY, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "5" },
+	{ ADVICE_LOW_MEMORY, NULL, NULL, "nic.coalesce.rx_usecs", TUNE_CHANGE, "30" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.coalesce.rx_usecs", "50", "nic.coalesce.rx_usecs", TUNE_FINE, NULL },
+	{ ADVICE_LOW_LATENCY, "nic.coalesce.rx_usecs", "5", "nic.coalesce.rx_usecs", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.coalesce.adaptive_rx", "off", "nic.coalesce.rx_usecs", TUNE_CHANGE, "50" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.coalesce.rx_frames", "1", "nic.coalesce.rx_frames", TUNE_CHANGE, "64" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.virtio.coalescing", "no", "nic.coalesce.rx_usecs", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-lro", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-gro", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-gro-hw", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "if.addresses", "1", "nic.feature.rx-gro", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "if.addresses", "", "nic.feature.rx-gro", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "if.addresses", "1", "nic.feature.rx-lro", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, "if.master", "br0", "nic.feature.rx-gro", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "if.route_default", "yes", "nic.feature.rx-gro", TUNE_LEFT, NULL },
+	{ ADVICE_LOW_LATENCY, "if.addresses", "1", "nic.feature.rx-gro", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.feature.rx-gro-hw", "on fixed", "nic.feature.rx-gro-hw", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.feature.rx-gro-list", "on", "nic.feature.rx-gro-list", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, "if.kind", "loopback", "nic.feature.rx-gro", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "if.lower", "eno1 eno2", "nic.feature.rx-gro", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.feature.rx-vlan-hw-parse", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.90.cpus", TUNE_CHANGE, "4" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.91.cpus", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.93.cpus", TUNE_CHANGE, "7" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.local_cpus", "6-7", "nic.irq.92.cpus", TUNE_LEFT, NULL },
+	{ ADVICE_LOW_MEMORY, "nic.local_cpus", "6-7", "nic.irq.92.cpus", TUNE_CHANGE, "6" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.rps.0", TUNE_CHANGE, "off" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.queues.rx", "1", "nic.rps.0", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.queues.rx", "1", "host.sysctl.net.core.netdev_max_backlog", TUNE_CHANGE, "50000" },
+	{ ADVICE_HIGH_THROUGHPUT, "if.kind", "veth", "host.sysctl.net.core.netdev_max_backlog", TUNE_CHANGE, "50000" },
+	{ ADVICE_HIGH_THROUGHPUT, "host.softnet.dropped", "7", "host.sysctl.net.core.netdev_max_backlog", TUNE_CHANGE, "50000" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_budget", TUNE_CHANGE, "600" },
+	{ ADVICE_HIGH_THROUGHPUT, "host.sysctl.net.core.netdev_budget", "601", "host.sysctl.net.core.netdev_budget", TUNE_FINE, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, "host.sysctl.net.core.netdev_budget", "", "host.sysctl.net.core.netdev_budget", TUNE_LEFT, NULL },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_budget_usecs", TUNE_CHANGE, "8000" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.bpf_jit_enable", TUNE_CHANGE, "1" },
 };
 
 START_TEST(test_rule)
@@ -201,18 +210,18 @@ END_TEST
 
 /* What is not mentioned at all. */
 static const struct {
-	enum tune_profile profile;
+	enum advice_profile profile;
 	const char *fact, *value, *setting;
 } absent[] = {
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.94.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.irq.90.name", "mlx5_async0@pci:0000:01:00.0", "nic.irq.90.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.irq.90.name", "virtio2-config", "nic.irq.90.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.irq.90.name", "i40e-0000:01:00.0:fdir-TxRx-0", "nic.irq.90.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, "nic.irq.90.name", "x-99999999999999999999", "nic.irq.90.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, "host.cpus", "1", "nic.irq.90.cpus" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.rx_frames" },
-	{ TUNE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_max_backlog" },
-	{ TUNE_LOW_LATENCY, NULL, NULL, "host.sysctl.net.core.netdev_budget" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.94.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "mlx5_async0@pci:0000:01:00.0", "nic.irq.90.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "virtio2-config", "nic.irq.90.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "i40e-0000:01:00.0:fdir-TxRx-0", "nic.irq.90.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "x-99999999999999999999", "nic.irq.90.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, "host.cpus", "1", "nic.irq.90.cpus" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.coalesce.rx_frames" },
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "host.sysctl.net.core.netdev_max_backlog" },
+	{ ADVICE_LOW_LATENCY, NULL, NULL, "host.sysctl.net.core.netdev_budget" },
 };
 
 START_TEST(test_absent)
@@ -224,11 +233,42 @@ START_TEST(test_absent)
 }
 END_TEST
 
+/* Several facts at once. */
+static const struct {
+	const char *facts[3][2], *setting;
+	enum advice_profile profile;
+	int64_t advice;
+} numbers[] = {
+	{ { { "nic.coalesce.adaptive_rx", "off" }, { "nic.coalesce.rx_usecs", "10" } }, "nic.coalesce.rx_usecs", ADVICE_HIGH_THROUGHPUT, 10 },
+	{ { { "nic.coalesce.adaptive_rx", "off" }, { "nic.coalesce.rx_usecs", "100" } }, "nic.coalesce.rx_usecs", ADVICE_HIGH_THROUGHPUT, 100 },
+	{ { { "nic.coalesce.adaptive_rx", "off" }, { "nic.coalesce.rx_usecs", "101" } }, "nic.coalesce.rx_usecs", ADVICE_HIGH_THROUGHPUT, 50 },
+	{ { { "nic.coalesce.adaptive_rx", "on" }, { "nic.coalesce.rx_usecs", "20" } }, "nic.coalesce.rx_usecs", ADVICE_HIGH_THROUGHPUT, 50 },
+	{ { { "nic.coalesce.adaptive_rx", "off" }, { "nic.coalesce.rx_usecs", "0" } }, "nic.coalesce.rx_usecs", ADVICE_LOW_LATENCY, 5 },
+	{ { { "if.kind", "veth" } }, "host.sysctl.net.core.netdev_max_backlog", ADVICE_HIGH_THROUGHPUT, 50000 },
+	{ { { "if.kind", "veth" }, { "if.addresses", "1" } }, "host.sysctl.net.core.netdev_max_backlog", ADVICE_HIGH_THROUGHPUT, -1 },
+	{ { { "nic.xdp.attached", "native" }, { "nic.channels.combined", "8" } }, "nic.channels.combined", ADVICE_HIGH_THROUGHPUT, -1 },
+	{ { { "nic.xdp.attached", "native" } }, "nic.channels.combined", ADVICE_HIGH_THROUGHPUT, 4 },
+	{ { { "if.mtu", "1500" } }, "if.mtu", ADVICE_HIGH_THROUGHPUT, -1 },
+	{ { { "if.mtu", "1500" } }, "if.mtu", ADVICE_JUMBO, 9000 },
+	{ { { "if.mtu", "1500" }, { "if.mtu_max", "3498" } }, "if.mtu", ADVICE_JUMBO, 3498 },
+	{ { { "if.mtu", "9216" }, { "if.mtu_max", "3498" } }, "if.mtu", ADVICE_JUMBO, 9216 },
+	{ { { "nic.ring.rx", "9007199254740993" } }, "nic.ring.rx", ADVICE_HIGH_THROUGHPUT, -1 },
+	{ { { NULL } }, "nic.ring.tx", ADVICE_HIGH_THROUGHPUT, -1 },
+};
+
+START_TEST(test_advice)
+{
+	for (size_t i = 0; i < 3 && numbers[_i].facts[i][0]; i++)
+		facts_set(&facts, numbers[_i].facts[i][0], numbers[_i].facts[i][1]);
+	ck_assert_int_eq(advice_number(&facts, numbers[_i].profile, numbers[_i].setting), numbers[_i].advice);
+}
+END_TEST
+
 START_TEST(test_xdp_keeps_queues)
 {
 	facts_set(&facts, "nic.channels.combined", "8");
 	facts_set(&facts, "nic.xdp.attached", "native");
-	tune_plan_make(&plan, &facts, TUNE_HIGH_THROUGHPUT);
+	tune_plan_make(&plan, &facts, ADVICE_HIGH_THROUGHPUT);
 	ck_assert_int_eq(row_of("nic.channels.combined")->state, TUNE_LEFT);
 	/* And so the interrupts stay those that there are. */
 	ck_assert_int_eq(row_of("nic.irq.90.cpus")->state, TUNE_CHANGE);
@@ -237,7 +277,7 @@ END_TEST
 
 START_TEST(test_notes)
 {
-	tune_plan_make(&plan, &facts, TUNE_JUMBO);
+	tune_plan_make(&plan, &facts, ADVICE_JUMBO);
 	ck_assert_ptr_nonnull(strstr(plan.note[0], "irqbalance"));
 	ck_assert_ptr_nonnull(strstr(plan.note[1], "link down"));
 	ck_assert_ptr_nonnull(strstr(plan.note[2], "MTU is 1500"));
@@ -249,7 +289,7 @@ END_TEST
 START_TEST(test_order)
 {
 	facts_set(&facts, "nic.channels.combined", "8");
-	tune_plan_make(&plan, &facts, TUNE_HIGH_THROUGHPUT);
+	tune_plan_make(&plan, &facts, ADVICE_HIGH_THROUGHPUT);
 	ck_assert(row_of("nic.rps.0") < row_of("nic.channels.combined"));
 	ck_assert(row_of("nic.channels.combined") < row_of("nic.ring.rx"));
 	ck_assert(row_of("nic.coalesce.adaptive_rx") < row_of("nic.coalesce.rx_usecs"));
@@ -262,8 +302,8 @@ START_TEST(test_no_facts)
 {
 	struct facts none = { 0 };
 
-	for (int profile = 0; profile < TUNE_PROFILES; profile++) {
-		tune_plan_make(&plan, &none, (enum tune_profile)profile);
+	for (int profile = 0; profile < ADVICE_PROFILES; profile++) {
+		tune_plan_make(&plan, &none, (enum advice_profile)profile);
 		ck_assert_uint_eq(tune_plan_changes(&plan), 0);
 		tune_plan_free(&plan);
 	}
@@ -278,13 +318,15 @@ static bool is_number(const char *text)
 /* Facts of anything: no crash, and nothing proposed that is no value. */
 START_TEST(test_random_facts)
 {
-	static const char *const values[] = { "",  "0",	   "-1",   "1",	      "off",	  "on",	     "18446744073709551616", "9223372036854775807",
-					      "x", "0-7", "8191", "on fixed", "0-999999", "ens2f0-0", "%s%s%n%n",	   "-9223372036854775808" };
+	static const char *const values[] = {
+		"",    "0",    "-1",	   "1",	       "off",	   "on",       "18446744073709551616", "9223372036854775807", "x",
+		"0-7", "8191", "on fixed", "0-999999", "ens2f0-0", "%s%s%n%n", "-9223372036854775808"
+	};
 	struct random random = { 4711 };
 
 	for (int i = 0; i < 3000; i++) {
 		facts_set(&facts, facts.fact[random_below(&random, (uint32_t)facts.count)].name, values[random_below(&random, LENGTH(values))]);
-		tune_plan_make(&plan, &facts, (enum tune_profile)random_below(&random, TUNE_PROFILES));
+		tune_plan_make(&plan, &facts, (enum advice_profile)random_below(&random, ADVICE_PROFILES));
 		for (size_t row = 0; row < plan.count; row++)
 			if (plan.row[row].state == TUNE_CHANGE)
 				ck_assert_msg(strcmp(plan.row[row].proposed, "off") == 0 || is_number(plan.row[row].proposed), "%s",
@@ -299,9 +341,18 @@ END_TEST
 START_TEST(test_no_such_setting)
 {
 	static const char *const names[] = {
-		"",		    "host.sysctl.kernel.core_pattern",	    "host.sysctl.net.core.../../kernel.panic", "nic.irq.1/../../../tmp/x.cpus",
-		"nic.irq..cpus",    "nic.irq.99999999999.cpus",		    "nic.rps.0/../../x",			       "nic.feature",
-		"nic.feature./etc", "host.sysctl.net.core.netdev_budget ", "nic.ring.rx_mini",			       "if.mtu",
+		"",
+		"host.sysctl.kernel.core_pattern",
+		"host.sysctl.net.core.../../kernel.panic",
+		"nic.irq.1/../../../tmp/x.cpus",
+		"nic.irq..cpus",
+		"nic.irq.99999999999.cpus",
+		"nic.rps.0/../../x",
+		"nic.feature",
+		"nic.feature./etc",
+		"host.sysctl.net.core.netdev_budget ",
+		"nic.ring.rx_mini",
+		"if.mtu",
 	};
 	struct ethtool target;
 	struct netring_error error;
@@ -524,6 +575,7 @@ static Suite *tune_suite(void)
 	tcase_add_checked_fixture(plans, setup_facts, teardown_facts);
 	tcase_add_loop_test(plans, test_rule, 0, LENGTH(rules));
 	tcase_add_loop_test(plans, test_absent, 0, LENGTH(absent));
+	tcase_add_loop_test(plans, test_advice, 0, LENGTH(numbers));
 	tcase_add_test(plans, test_xdp_keeps_queues);
 	tcase_add_test(plans, test_notes);
 	tcase_add_test(plans, test_order);
