@@ -43,6 +43,8 @@ static void collect_link(struct facts *facts, const struct link *link)
 	facts_set(facts, "if.state", link->flags & IFF_UP ? "up" : "down");
 	facts_set(facts, "if.carrier", link->carrier ? "yes" : "no");
 	facts_set_number(facts, "if.mtu", link->mtu);
+	if (link->mtu_max)
+		facts_set_number(facts, "if.mtu_max", link->mtu_max);
 	facts_set(facts, "if.mac", link->mac);
 	facts_set_number(facts, "if.promiscuity", link->promiscuity);
 }
@@ -71,10 +73,37 @@ static void collect_neighbours(struct facts *facts, const struct link_list *list
 		facts_set(facts, "if.lower", lower);
 }
 
+/* The interface, and those above it: the master of a port, the VLAN on an adapter, the bridge of that. */
+#define ABOVE_MAX 16
+
 struct search {
-	int index;
-	unsigned found;
+	int index[ABOVE_MAX];
+	unsigned count, addresses;
+	unsigned defaults; /* a bit for each */
 };
+
+static bool has_index(const struct search *search, int index)
+{
+	for (unsigned i = 0; i < search->count; i++)
+		if (search->index[i] == index)
+			return true;
+	return false;
+}
+
+static struct search climb(const struct link_list *list, const struct link *link)
+{
+	struct search search = { .index = { link->index }, .count = 1 };
+
+	for (unsigned done = 0; done < search.count; done++)
+		for (size_t i = 0; i < list->count && search.count < ABOVE_MAX; i++) {
+			const struct link *other = &list->link[i];
+			int above = other->index == search.index[done] ? other->master : other->lower == search.index[done] ? other->index : 0;
+
+			if (above && !has_index(&search, above))
+				search.index[search.count++] = above;
+		}
+	return search;
+}
 
 static int count_address(const struct nlmsghdr *message, void *context)
 {
@@ -82,8 +111,8 @@ static int count_address(const struct nlmsghdr *message, void *context)
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
 
 	if (message->nlmsg_type == RTM_NEWADDR && mnl_nlmsg_get_payload_len(message) >= sizeof(*address) &&
-	    (int)address->ifa_index == search->index && !(address->ifa_family == AF_INET6 && address->ifa_scope == RT_SCOPE_LINK))
-		search->found++;
+	    (int)address->ifa_index == search->index[0] && !(address->ifa_family == AF_INET6 && address->ifa_scope == RT_SCOPE_LINK))
+		search->addresses++;
 	return MNL_CB_OK;
 }
 
@@ -113,8 +142,10 @@ static int count_default(const struct nlmsghdr *message, void *context)
 	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*route) || route->rtm_dst_len != 0 ||
 	    route->rtm_type != RTN_UNICAST || mnl_attr_parse(message, sizeof(*route), netlink_keep_attribute, &attributes) < 0)
 		return MNL_CB_OK;
-	if ((int)netlink_u32(table[RTA_OIF], 0) == search->index || (table[RTA_MULTIPATH] && names_interface(table[RTA_MULTIPATH], search->index)))
-		search->found++;
+	for (unsigned i = 0; i < search->count; i++)
+		if ((int)netlink_u32(table[RTA_OIF], 0) == search->index[i] ||
+		    (table[RTA_MULTIPATH] && names_interface(table[RTA_MULTIPATH], search->index[i])))
+			search->defaults |= 1u << i;
 	return MNL_CB_OK;
 }
 
@@ -133,20 +164,35 @@ static int search_list(struct netlink *route, uint16_t type, size_t header, mnl_
 	return ret == -EINTR ? 0 : ret;
 }
 
-static void collect_use(struct facts *facts, struct netlink *route, int index)
+/* The lowest one above it that the default route goes through. */
+static void collect_default_above(struct facts *facts, const struct link_list *list, const struct search *search)
 {
-	struct search addresses = { index, 0 }, defaults = { index, 0 };
-	int ret = search_list(route, RTM_GETADDR, sizeof(struct ifaddrmsg), count_address, &addresses);
+	for (unsigned i = 1; i < search->count; i++) {
+		const struct link *above = link_list_at(list, search->index[i]);
+
+		if (above && (search->defaults & (1u << i))) {
+			facts_set(facts, "if.above_route_default", above->name);
+			return;
+		}
+	}
+}
+
+static void collect_use(struct facts *facts, struct netlink *route, const struct link_list *list, const struct link *link)
+{
+	struct search search = climb(list, link);
+	int ret = search_list(route, RTM_GETADDR, sizeof(struct ifaddrmsg), count_address, &search);
 
 	if (ret == 0)
-		facts_set_number(facts, "if.addresses", addresses.found);
+		facts_set_number(facts, "if.addresses", search.addresses);
 	else
 		facts_why(facts, "if.addresses", "the kernel's list of addresses: %s", strerror(-ret));
-	ret = search_list(route, RTM_GETROUTE, sizeof(struct rtmsg), count_default, &defaults);
-	if (ret == 0)
-		facts_set(facts, "if.route_default", defaults.found ? "yes" : "no");
-	else
+	ret = search_list(route, RTM_GETROUTE, sizeof(struct rtmsg), count_default, &search);
+	if (ret == 0) {
+		facts_set(facts, "if.route_default", search.defaults & 1 ? "yes" : "no");
+		collect_default_above(facts, list, &search);
+	} else {
 		facts_why(facts, "if.route_default", "the kernel's list of routes: %s", strerror(-ret));
+	}
 }
 
 /* Those bound to it, and those bound to none, which see its packets as well; "sk RefCnt Type Proto Iface …". */
@@ -190,7 +236,7 @@ static void collect_parts(struct facts *facts, const struct link_list *list, con
 
 	collect_link(facts, link);
 	collect_neighbours(facts, list, link);
-	collect_use(facts, route, link->index);
+	collect_use(facts, route, list, link);
 	collect_counters(facts, &link->stats);
 	collect_xdp_attached(facts, link);
 	collect_packet_sockets(facts, link->index);

@@ -68,6 +68,7 @@ static void take_attributes(struct link *link, const struct nlattr *const *table
 	if (!table[IFLA_LINK_NETNSID] && (int)netlink_u32(table[IFLA_LINK], 0) != link->index)
 		link->lower = (int)netlink_u32(table[IFLA_LINK], 0);
 	link->mtu = netlink_u32(table[IFLA_MTU], 0);
+	link->mtu_max = netlink_u32(table[IFLA_MAX_MTU], 0);
 	link->promiscuity = netlink_u32(table[IFLA_PROMISCUITY], 0);
 	link->receive_queues = netlink_u32(table[IFLA_NUM_RX_QUEUES], 0);
 	link->carrier = netlink_u8(table[IFLA_CARRIER], 0) != 0;
@@ -83,8 +84,8 @@ int link_list_take(const struct nlmsghdr *message, void *context)
 {
 	struct link_list *list = context;
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *table[IFLA_XDP + 1] = { 0 };
-	struct netlink_attributes attributes = { table, IFLA_XDP };
+	const struct nlattr *table[IFLA_MAX_MTU + 1] = { 0 };
+	struct netlink_attributes attributes = { table, IFLA_MAX_MTU };
 	struct link *larger;
 
 	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*header))

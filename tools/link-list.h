@@ -19,7 +19,8 @@ struct link {
 	char mac[3 * 32];		/* as "02:00:…"; "" if it has none */
 	unsigned type;			/* ARPHRD_… */
 	unsigned flags;			/* IFF_… */
-	unsigned mtu, promiscuity, receive_queues;
+	unsigned mtu, mtu_max;		/* mtu_max: 0 if the kernel does not say */
+	unsigned promiscuity, receive_queues;
 	bool carrier;
 	unsigned xdp;			/* XDP_ATTACHED_… */
 	uint32_t xdp_program;		/* 0: unknown, or several */

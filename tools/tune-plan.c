@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The rules of `netring tune`. Each setting of a group has one function; the order of the groups is that in which they are set: RPS while all of its
- * queues are there; then queues, as they may reset the others; "adaptive" before the value that it would overrule.
+ * queues are there; then queues and the MTU, as they may reset the others; "adaptive" before the value that it would overrule.
  */
 #define _GNU_SOURCE 1
 #include "tune-plan.h"
@@ -143,6 +143,23 @@ static void plan_channels(struct planner *planner)
 	if (!facts_get(planner->facts, "nic.channels.rx_max"))
 		left(planner, "nic.channels.rx", "%s", reason(planner, "nic.channels.rx"));
 	plan_channel(planner, "nic.channels.rx", "nic.channels.rx_max");
+}
+
+/* The longest packet. Longer ones the host would also send: where it does, whether the others take them is not known here. */
+static void plan_mtu(struct planner *planner)
+{
+	static const char setting[] = "if.mtu";
+	int64_t now = facts_number(planner->facts, setting, -1), wanted = advised(planner, setting);
+
+	if (wanted < 0)
+		return;
+	if (now == wanted)
+		fine(planner, setting, "frames of that size are taken");
+	else if (advice_only_listens(planner->facts) && !facts_get(planner->facts, "if.lower"))
+		change_number(planner, setting, wanted, "longer frames are dropped by most adapters; nothing is sent here that could be too long");
+	else
+		left(planner, setting, "longer frames are dropped by most adapters; but the host would send such, too: ip link set mtu %" PRId64,
+		     wanted);
 }
 
 /* Rings */
@@ -392,21 +409,21 @@ static void plan_sysctls(struct planner *planner)
 
 static void add_notes(struct planner *planner)
 {
+	const char *carries = tune_plan_carries_default(planner->facts);
 	bool link = false;
 
 	for (size_t i = 0; i < planner->plan->count; i++)
-		link |= planner->plan->row[i].state == TUNE_CHANGE && (strncmp(planner->plan->row[i].setting, "nic.ring.", 9) == 0 ||
-								       strncmp(planner->plan->row[i].setting, "nic.channels.", 13) == 0);
-	if (link && facts_is(planner->facts, "if.kind", "physical"))
-		note(planner, "many drivers take the link down for some seconds when rings or queues change%s",
-		     facts_is(planner->facts, "if.route_default", "yes") ? ", and the host's default route goes through this interface" : "");
+		link |= tune_plan_resets_link(&planner->plan->row[i]);
+	if (link && carries)
+		note(planner, "the host's default route goes through %s, and some of this may take the link down: --apply needs --force", carries);
+	else if (link && facts_is(planner->facts, "if.kind", "physical"))
+		note(planner, "many drivers take the link down for some seconds when rings or queues change");
 	if (planner->queues_change && facts_number(planner->facts, "nic.irqs", 0) > 0)
 		note(planner, "after a change of queues, run tune once more for their interrupts");
 	if (facts_get(planner->facts, "if.lower"))
 		note(planner, "packets come to it through %s: tune that as well", facts_get(planner->facts, "if.lower"));
-	if (advised(planner, "if.mtu") > facts_number(planner->facts, "if.mtu", -1))
-		note(planner, "the MTU is %s: most adapters drop longer frames; ip link set dev %s mtu %" PRId64, facts_get(planner->facts, "if.mtu"),
-		     facts_get(planner->facts, "if.name") ?: "IF", advised(planner, "if.mtu"));
+	if (planner->profile == ADVICE_JUMBO)
+		note(planner, "the frames of the capture's own ring are set by NETRING_PROFILE=jumbo, not here");
 }
 
 void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advice_profile profile)
@@ -416,6 +433,7 @@ void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advi
 	*plan = (struct tune_plan){ 0 };
 	plan_rps(&planner);
 	plan_channels(&planner);
+	plan_mtu(&planner);
 	plan_ring(&planner);
 	plan_coalesce(&planner);
 	plan_features(&planner);

@@ -30,7 +30,7 @@ struct tune_plan {
 	size_t count;
 	struct facts values;	/* what the rows point to */
 	bool failed;		/* there was no memory for one of them */
-	char note[4][240];	/* what to know besides; "" behind the last */
+	char note[5][240];	/* what to know besides; "" behind the last */
 };
 
 /* tune_plan_free in any case. */
@@ -39,6 +39,12 @@ void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advi
 /* Another row behind the others, with copies of the values, which may be NULL. NULL: the plan has failed. */
 struct tune_row *tune_plan_add(struct tune_plan *plan, enum tune_state state, const char *setting, const char *now, const char *proposed);
 void tune_plan_free(struct tune_plan *plan);
+
+/* The interface that the host's default route goes through, if that is this one, or sits on it (a bond, a bridge, a VLAN). NULL: none. */
+const char *tune_plan_carries_default(const struct facts *facts);
+
+/* Whether setting it may take the link down for some seconds, by what drivers are known to do. */
+bool tune_plan_resets_link(const struct tune_row *row);
 
 /* How many rows are TUNE_CHANGE. */
 size_t tune_plan_changes(const struct tune_plan *plan);

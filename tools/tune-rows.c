@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rows of a plan: made one by one, freed together. */
+/* The rows of a plan: made one by one, freed together; and what can be said of them. */
 #define _GNU_SOURCE 1
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tune-plan.h"
 
@@ -39,6 +40,23 @@ void tune_plan_free(struct tune_plan *plan)
 	facts_free(&plan->values);
 	free(plan->row);
 	*plan = (struct tune_plan){ 0 };
+}
+
+const char *tune_plan_carries_default(const struct facts *facts)
+{
+	if (facts_is(facts, "if.route_default", "yes"))
+		return facts_get(facts, "if.name");
+	return facts_get(facts, "if.above_route_default");
+}
+
+bool tune_plan_resets_link(const struct tune_row *row)
+{
+	static const char *const fronts[] = { "if.mtu", "nic.channels.", "nic.ring.", "nic.coalesce.", "nic.feature." };
+
+	for (size_t i = 0; row->state == TUNE_CHANGE && i < sizeof(fronts) / sizeof(fronts[0]); i++)
+		if (strncmp(row->setting, fronts[i], strlen(fronts[i])) == 0)
+			return true;
+	return false;
 }
 
 size_t tune_plan_changes(const struct tune_plan *plan)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reading and setting one setting: by ethtool, or in a file of /proc or /sys. */
+/* Reading and setting one setting: by ethtool, in a file of /proc or /sys, or, the MTU, by ioctl. */
 #define _GNU_SOURCE 1
 #include "tune-setting.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "cpu-set.h"
 #include "host-file.h"
@@ -87,6 +89,43 @@ static int get_from_file(const char *setting, const char *path, char value[TUNE_
 	return 0;
 }
 
+/* The interface's own. */
+
+static int mtu_ioctl(const struct ethtool *target, unsigned long command, struct ifreq *request)
+{
+	memcpy(request->ifr_name, target->interface, sizeof(request->ifr_name));
+	return ioctl(target->socket, command, request) < 0 ? -errno : 0;
+}
+
+static int get_mtu(const struct ethtool *target, char value[TUNE_VALUE], struct netring_error *error)
+{
+	struct ifreq request = { 0 };
+	int ret = mtu_ioctl(target, SIOCGIFMTU, &request);
+
+	if (ret < 0)
+		return error_errno(error, -ret, "cannot ask for the MTU of %s", target->interface);
+	snprintf(value, TUNE_VALUE, "%d", request.ifr_mtu);
+	return 0;
+}
+
+static int set_mtu(const struct ethtool *target, const char *value, struct netring_error *error)
+{
+	struct ifreq request = { 0 };
+	size_t digits = strspn(value, "0123456789");
+	int ret;
+
+	if (digits == 0 || digits > 6 || value[digits])
+		return error_set(error, EINVAL, "if.mtu: %s is no MTU", value);
+	request.ifr_mtu = atoi(value);
+	ret = mtu_ioctl(target, SIOCSIFMTU, &request);
+	return ret < 0 ? error_errno(error, -ret, "cannot set the MTU of %s to %s", target->interface, value) : 0;
+}
+
+static bool is_mtu(const char *setting)
+{
+	return strcmp(setting, "if.mtu") == 0;
+}
+
 static int get_by_ethtool(struct ethtool *target, const char *setting, char value[TUNE_VALUE])
 {
 	struct facts facts = { 0 };
@@ -114,6 +153,8 @@ int tune_setting_get(struct ethtool *target, const char *setting, char value[TUN
 		ret = get_from_file(setting, path, value);
 		return ret < 0 ? error_errno(error, -ret, "cannot read %s", path) : 0;
 	}
+	if (is_mtu(setting))
+		return get_mtu(target, value, error);
 	ret = get_by_ethtool(target, setting, value);
 	return ret < 0 ? error_set(error, -ret, "%s is not there", setting) : 0;
 }
@@ -140,6 +181,8 @@ static int set_without_look(struct ethtool *target, const char *setting, const c
 
 	if (setting_path(path, sizeof(path), target, setting) == 0)
 		return set_in_file(setting, path, value, error);
+	if (is_mtu(setting))
+		return set_mtu(target, value, error);
 	if (strncmp(setting, "nic.feature.", 12) == 0)
 		return ethtool_features_set(target, setting, value, error);
 	return ethtool_numbers_set(target, setting, value, error);

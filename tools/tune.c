@@ -2,12 +2,14 @@
 /*
  * netring tune: shows what would make captures on an interface lose less, sets it, and takes it back.
  *
- * --apply writes the old values of all that it will set to the undo file first; --undo sets them in the opposite order, and takes those that are
- * restored out of the file only when all were tried. Killed at any moment, either can be done again.
+ * --apply writes the old values of all that it will set to the undo file first; --undo sets them in the opposite order (tune-restore.h), and takes those
+ * that are restored out of the file only when all were tried. Killed at any moment, either can be done again.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "tools.h"
 #include "tune-plan.h"
 #include "tune-report.h"
+#include "tune-restore.h"
 #include "tune-setting.h"
 #include "tune-undo.h"
 
@@ -23,13 +26,17 @@
 
 static const struct command_text text = {
 	"netring tune",
-	"Usage: netring tune IF [--profile NAME] [--apply|--undo|--record] [--json] [--facts FILE] [--state DIR]\n"
+	"Usage: netring tune IF [--profile NAME] [--json] [--facts FILE]\n"
+	"       netring tune IF --apply [--profile NAME] [--force] [--json] [--state DIR]\n"
+	"       netring tune IF --undo [--json] [--state DIR]\n"
+	"       netring tune IF --record\n"
 	"\n"
 	"Show what on the interface IF and its host could be set so that captures lose fewer packets: setting, now, proposed, why.\n"
 	"Nothing is changed without --apply. The exit status is 1 if something could not be found out, set or restored.\n"
 	"\n"
 	"  -p, --profile NAME  high_throughput (the default), low_latency, low_memory or jumbo\n"
 	"  -a, --apply         set what is proposed; the old values go to the undo file first\n"
+	"      --force         apply though the link that the default route needs may go down\n"
 	"  -u, --undo          set the old values again\n"
 	"  -j, --json          for programs; netring-tune.schema.json says what is in it\n"
 	"  -r, --record        print what is known of the interface and its host, for --facts\n"
@@ -41,7 +48,7 @@ struct request {
 	const char *interface, *facts_file, *state;
 	enum advice_profile profile;
 	enum tune_mode mode;
-	bool profile_given, record;
+	bool profile_given, record, force;
 	void (*print)(const struct tune_report *);
 };
 
@@ -78,11 +85,25 @@ static void take_outcome(struct tune_row *row, int ret, const struct netring_err
 		snprintf(row->why, sizeof(row->why), "%.*s", (int)sizeof(row->why) - 1, error->text);
 }
 
-static int remember_all(struct tune_undo *undo, const struct tune_plan *plan, struct netring_error *error)
+static void remember(struct tune_undo *undo, const struct tune_row *row, const struct facts *facts)
+{
+	char number[16], fact[64];
+	const char *name;
+
+	if (sscanf(row->setting, "nic.irq.%15[0-9].cpus", number) != 1) {
+		tune_undo_remember(undo, row->setting, row->now);
+		return;
+	}
+	snprintf(fact, sizeof(fact), "nic.irq.%s.name", number);
+	name = facts_get(facts, fact);
+	tune_undo_remember_interrupt(undo, number, name ? name : "", row->now);
+}
+
+static int remember_all(struct tune_undo *undo, const struct tune_plan *plan, const struct facts *facts, struct netring_error *error)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->row[i].state == TUNE_CHANGE)
-			tune_undo_remember(undo, plan->row[i].setting, plan->row[i].now);
+			remember(undo, &plan->row[i], facts);
 	return tune_undo_save(undo, error);
 }
 
@@ -104,23 +125,26 @@ static bool set_all(struct tune_plan *plan, struct ethtool *target)
 	return all;
 }
 
-static int open_target(struct ethtool *target, const struct facts *facts, struct netring_error *error)
+/* A session that is cut in the middle would leave half of it set. */
+static void outlive_the_session(void)
 {
-	return tune_target_open(target, facts_get(facts, "if.name"), (int)facts_number(facts, "if.index", 0), error);
+	signal(SIGHUP, SIG_IGN);
 }
 
 static int apply(const struct request *request, struct tune_report *report, struct tune_plan *plan, const struct facts *facts)
 {
+	int index = (int)facts_number(facts, "if.index", 0);
 	struct tune_undo undo;
 	struct ethtool target = { .socket = -1 };
 	struct netring_error error = { 0 };
-	int status, ret = tune_undo_open(&undo, request->state, facts, true, &error);
+	int status, ret = tune_undo_open(&undo, request->state, request->interface, index, true, &error);
 
 	if (ret == 0)
-		ret = open_target(&target, facts, &error);
+		ret = tune_target_open(&target, request->interface, index, &error);
 	if (ret == 0)
-		ret = remember_all(&undo, plan, &error);
+		ret = remember_all(&undo, plan, facts, &error);
 	if (ret == 0) {
+		outlive_the_session();
 		status = set_all(plan, &target) ? STATUS_OK : STATUS_FAILED;
 		report->undo_file = undo.path;
 		request->print(report);
@@ -130,6 +154,26 @@ static int apply(const struct request *request, struct tune_report *report, stru
 	ethtool_close(&target);
 	tune_undo_close(&undo);
 	return status;
+}
+
+/* With --force, or if nothing of the plan can cut the host off. */
+static int check_route(const struct request *request, const struct tune_plan *plan, const struct facts *facts, struct netring_error *error)
+{
+	const char *carries = tune_plan_carries_default(facts), *first = NULL;
+	size_t others = 0;
+
+	for (size_t i = 0; carries && i < plan->count; i++) {
+		if (!tune_plan_resets_link(&plan->row[i]))
+			continue;
+		others += first != NULL;
+		first = first ? first : plan->row[i].setting;
+	}
+	if (!first || request->force)
+		return 0;
+	return error_set(error, EBUSY,
+			 "the host's default route goes through %s, and setting %s%s may take the link down, for good if the driver fails: sessions "
+			 "through it would be cut. Nothing was set; --force does it all the same",
+			 carries, first, others ? " and others" : "");
 }
 
 static int show_or_apply(const struct request *request, const struct facts *facts)
@@ -143,96 +187,27 @@ static int show_or_apply(const struct request *request, const struct facts *fact
 	if (plan.failed) {
 		error_set(&error, ENOMEM, "no memory for the settings");
 		status = complain(&error);
-	} else if (request->mode == TUNE_APPLY && tune_plan_changes(&plan) > 0) {
-		status = apply(request, &report, &plan, facts);
-	} else {
+	} else if (request->mode != TUNE_APPLY || tune_plan_changes(&plan) == 0) {
 		request->print(&report);
+	} else if (check_route(request, &plan, facts, &error) < 0) {
+		status = complain(&error);
+	} else {
+		status = apply(request, &report, &plan, facts);
 	}
 	tune_plan_free(&plan);
 	return status;
 }
 
-/* Behind nsenter, /sys shows another namespace's interface of that name. */
-static int get_old(const struct facts *facts, struct ethtool *target, const char *setting, char value[TUNE_VALUE], struct netring_error *error)
-{
-	if (strncmp(setting, "nic.rps.", 8) == 0 && !facts_is(facts, "if.sysfs", "yes"))
-		return error_set(error, ESTALE, "/sys is not there, or shows another network namespace");
-	return tune_setting_get(target, setting, value, error);
-}
-
-/* Into a row of the plan; whether it has the old value now. */
-static bool restore_one(struct tune_plan *plan, const struct facts *facts, struct ethtool *target, const struct fact *old)
-{
-	char now[TUNE_VALUE] = "";
-	struct netring_error error = { 0 };
-	int ret = get_old(facts, target, old->name, now, &error);
-	bool same = ret == 0 && strcmp(now, old->value) == 0;
-	struct tune_row *row = tune_plan_add(plan, same ? TUNE_FINE : TUNE_CHANGE, old->name, ret == 0 ? now : NULL, old->value);
-
-	if (same) {
-		if (row)
-			snprintf(row->why, sizeof(row->why), "already so");
-		return true;
-	}
-	if (ret == 0)
-		ret = tune_setting_set(target, old->name, old->value, &error);
-	if (row)
-		take_outcome(row, ret, &error);
-	return ret == 0;
-}
-
-/* A number of queues that was set back takes others along: their rings, interrupts, RPS. Those that are not, or not any more, as they were. */
-static bool restore_again(struct tune_row *row, const struct facts *facts, struct ethtool *target, const struct fact *old)
-{
-	char now[TUNE_VALUE] = "";
-	struct netring_error error = { 0 };
-	int ret = get_old(facts, target, old->name, now, &error);
-
-	if (ret == 0 && strcmp(now, old->value) == 0)
-		return true;
-	if (ret == 0)
-		ret = tune_setting_set(target, old->name, old->value, &error);
-	row->state = TUNE_CHANGE;
-	row->why[0] = '\0';
-	take_outcome(row, ret, &error);
-	return ret == 0;
-}
-
-/* What could not be restored stays, in its order. */
-static int restore_all(struct tune_undo *undo, struct tune_plan *plan, const struct facts *facts, struct ethtool *target, struct netring_error *error)
-{
-	bool *restored = calloc(undo->values.count + 1, sizeof(*restored));
-	struct facts kept = { 0 };
-	int ret;
-
-	if (!restored)
-		return error_set(error, ENOMEM, "no memory for an undo");
-	for (size_t i = undo->values.count; i-- > 0;)
-		restored[i] = restore_one(plan, facts, target, &undo->values.fact[i]);
-	for (size_t i = undo->values.count; i-- > 0 && !plan->failed;)
-		restored[i] = restore_again(&plan->row[undo->values.count - 1 - i], facts, target, &undo->values.fact[i]);
-	for (size_t i = 0; i < undo->values.count; i++)
-		if (!restored[i])
-			facts_set(&kept, undo->values.fact[i].name, undo->values.fact[i].value);
-	free(restored);
-	facts_free(&undo->values);
-	undo->values = kept;
-	ret = tune_undo_save(undo, error);
-	return ret < 0 || !kept.count ? ret : 1;
-}
-
-static int undo_opened(const struct request *request, struct tune_undo *undo, const struct facts *facts, struct netring_error *error)
+static int undo_opened(const struct request *request, struct tune_undo *undo, struct netring_error *error)
 {
 	struct tune_plan plan = { 0 };
 	struct tune_report report = { request->interface, NULL, NULL, TUNE_UNDO, &plan };
-	struct ethtool target;
-	int ret = open_target(&target, facts, error);
+	int ret;
 
-	if (ret == 0)
-		ret = restore_all(undo, &plan, facts, &target, error);
-	ethtool_close(&target);
+	outlive_the_session();
+	ret = tune_restore(undo, &plan, request->interface, error);
 	if (ret >= 0) {
-		report.undo_file = ret > 0 ? undo->path : NULL;
+		report.undo_file = undo->values.count ? undo->path : NULL;
 		request->print(&report);
 	}
 	if (ret > 0)
@@ -241,16 +216,20 @@ static int undo_opened(const struct request *request, struct tune_undo *undo, co
 	return ret;
 }
 
-static int take_back(const struct request *request, const struct facts *facts)
+static int take_back(const struct request *request)
 {
 	struct tune_undo undo;
 	struct netring_error error = { 0 };
-	int ret = tune_undo_open(&undo, request->state, facts, false, &error);
+	int ret = tune_undo_open(&undo, request->state, request->interface, (int)if_nametoindex(request->interface), false, &error);
 
-	if (ret == -ENOENT || (ret == 0 && !undo.exists))
-		ret = error_set(&error, ENOENT, "there is nothing to undo: no %s", undo.path);
-	else if (ret == 0)
-		ret = undo_opened(request, &undo, facts, &error);
+	if (ret == 0 && undo.exists)
+		ret = undo_opened(request, &undo, &error);
+	else if (ret == 0 && undo.other[0])
+		ret = error_set(&error, ENOENT, "there is nothing to undo: the %s that %s is about is in another network namespace",
+				request->interface, undo.other);
+	else if (ret == 0 || ret == -ENOENT)
+		ret = error_set(&error, ENOENT, "there is nothing to undo: %s was not tuned since the machine was started (by what is in %s)",
+				request->interface, request->state);
 	tune_undo_close(&undo);
 	return ret == 0 ? STATUS_OK : complain(&error);
 }
@@ -261,10 +240,10 @@ static int run(const struct request *request)
 	struct netring_error error = { 0 };
 	int status;
 
-	if (find_facts(&facts, request, &error) < 0)
+	if (request->mode == TUNE_UNDO)
+		status = take_back(request);
+	else if (find_facts(&facts, request, &error) < 0)
 		status = complain(&error);
-	else if (request->mode == TUNE_UNDO)
-		status = take_back(request, &facts);
 	else if (!request->record)
 		status = show_or_apply(request, &facts);
 	else {
@@ -286,25 +265,47 @@ static int take_profile(struct request *request, const char *name)
 	return -EINVAL;
 }
 
+enum { OPTION_FORCE = 256 };
+
 static const struct option options[] = {
-	{ "profile", required_argument, NULL, 'p' }, { "apply", no_argument, NULL, 'a' },  { "undo", no_argument, NULL, 'u' },
-	{ "json", no_argument, NULL, 'j' },	     { "record", no_argument, NULL, 'r' }, { "facts", required_argument, NULL, 'f' },
-	{ "state", required_argument, NULL, 's' },   { "help", no_argument, NULL, 'h' },   { 0 },
+	{ "profile", required_argument, NULL, 'p' },  { "apply", no_argument, NULL, 'a' },
+	{ "force", no_argument, NULL, OPTION_FORCE }, { "undo", no_argument, NULL, 'u' },
+	{ "json", no_argument, NULL, 'j' },	      { "record", no_argument, NULL, 'r' },
+	{ "facts", required_argument, NULL, 'f' },    { "state", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },	      { 0 },
 };
+
+/* What goes with what; NULL: all is well. */
+static const char *find_conflict(const struct request *request, unsigned modes)
+{
+	if (modes > 1)
+		return "--apply, --undo and --record: one of them";
+	if (modes && request->facts_file)
+		return "--facts is about another host: it goes with none of --apply, --undo and --record";
+	if (request->mode == TUNE_UNDO && request->profile_given)
+		return "--undo restores what was, whatever the profile: leave --profile out";
+	if (request->record && request->profile_given)
+		return "--record prints what is, whatever the profile: leave --profile out";
+	if (request->record && request->print == tune_print_json)
+		return "--record has a form of its own: leave --json out";
+	if (request->state && request->mode == TUNE_DRY_RUN)
+		return "--state is for undo files: it goes with --apply and --undo only";
+	if (request->force && request->mode != TUNE_APPLY)
+		return "--force goes with --apply only";
+	return NULL;
+}
 
 /* STATUS_OK: go on with the request. */
 static int check_request(const struct request *request, unsigned modes, int argc, char **argv)
 {
-	if (modes > 1)
-		return complain_usage(&text, "--apply, --undo and --record: one of them");
-	if (modes && request->facts_file)
-		return complain_usage(&text, "--facts is about another host: it goes with none of --apply, --undo and --record");
-	if (request->mode == TUNE_UNDO && request->profile_given)
-		return complain_usage(&text, "--undo restores what was, whatever the profile: leave --profile out");
-	if (request->record && request->print == tune_print_json)
-		return complain_usage(&text, "--record has a form of its own: leave --json out");
+	const char *conflict = find_conflict(request, modes);
+
+	if (conflict)
+		return complain_usage(&text, "%s", conflict);
 	if (!request->interface)
 		return complain_usage(&text, "an interface is missing");
+	if (!*request->interface)
+		return complain_usage(&text, "the name of the interface is empty");
 	if (optind + 1 < argc)
 		return complain_usage(&text, "unexpected argument %s", argv[optind + 1]);
 	return STATUS_OK;
@@ -327,6 +328,8 @@ static int parse_options(struct request *request, unsigned *modes, int argc, cha
 			request->facts_file = optarg;
 		else if (option == 's')
 			request->state = optarg;
+		else if (option == OPTION_FORCE)
+			request->force = true;
 		else if (option != 'p')
 			++*modes;
 		if (option == 'a' || option == 'u')
@@ -339,7 +342,7 @@ static int parse_options(struct request *request, unsigned *modes, int argc, cha
 
 int tune_main(int argc, char **argv)
 {
-	struct request request = { .state = STATE_FOLDER, .print = tune_print_table };
+	struct request request = { .print = tune_print_table };
 	unsigned modes = 0;
 	int status;
 
@@ -349,5 +352,7 @@ int tune_main(int argc, char **argv)
 		return print_usage(&text);
 	if (status == STATUS_OK)
 		status = check_request(&request, modes, argc, argv);
+	if (!request.state)
+		request.state = STATE_FOLDER;
 	return status == STATUS_OK ? run(&request) : status;
 }

@@ -55,7 +55,7 @@ commands=$("$netring" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
 ok $? "netring --help lists the commands" "$commands"
 for command in $commands; do
 	has "$command" "$command" -- ""
-	known=$("$netring" "$command" --help | sed -n 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\).*/\1 \2/p' | tr ' ' '\n' | sort)
+	known=$("$netring" "$command" --help | sed -n 's/^  \(-[a-zA-Z], \|    \)\(--[a-z-]*\).*/\1\2/p' | tr -s ', ' '\n' | grep . | sort)
 	# --help itself is not in the list of most.
 	offered=$(offers "$command" - | tr ' ' '\n' | grep -vx -e -h -e --help | sort)
 	[ -n "$known" ] && [ "$(grep -vx -e -h -e --help <<<"$known")" = "$offered" ]

@@ -16,10 +16,20 @@ SCHEMA=$abs_top_srcdir/share/netring-tune.schema.json
 FACTS=$abs_top_srcdir/tests/cli/facts
 SYSCTLS=(net/core/netdev_budget net/core/netdev_budget_usecs net/core/netdev_max_backlog net/core/bpf_jit_enable)
 SYSCTL_VALUES=()
+GONE=nrg$$ # in the host's own namespace, where the sysctls are
 
 # The namespace, and with it a /sys that shows it.
 in_ns() { nsenter --net="/run/netns/$NR_RX" unshare --mount sh -c 'mount -t sysfs sysfs /sys && exec "$@"' sh "$@"; }
-tune() { in_ns "$NETRING" tune "$@" --state "$NR_TMP/state"; }
+tune() {
+	local state=()
+	case " $* " in
+	*" --apply "* | *" --undo "*) state=(--state "$NR_TMP/state") ;;
+	esac
+	in_ns "$NETRING" tune "$@" "${state[@]}"
+}
+
+# The undo file of an interface, by the name that it had; "" if there is none.
+undo_file() { find "$NR_TMP/state" -name "tune-$1-*.undo" 2>/dev/null; }
 
 # All that can be asked of an interface, as others show it.
 state_of() {
@@ -41,6 +51,7 @@ cleanup() {
 	for i in "${!SYSCTL_VALUES[@]}"; do
 		echo "${SYSCTL_VALUES[i]}" >"/proc/sys/${SYSCTLS[i]}"
 	done
+	ip link del "$GONE" 2>/dev/null
 	nr_cleanup
 }
 
@@ -69,6 +80,14 @@ expect "too many" 2 'unexpected argument b' "$NETRING" tune a b
 expect "no such profile" 2 'unknown profile fast' "$NETRING" tune lo --profile fast
 expect "apply and undo" 2 'one of them' "$NETRING" tune lo --apply --undo
 expect "apply what was recorded elsewhere" 2 'another host' "$NETRING" tune lo --apply --facts "$FACTS/tune-mlx5.facts"
+expect "an empty name" 2 'the name of the interface is empty' "$NETRING" tune ''
+expect "record with a profile" 2 'leave --profile out' "$NETRING" tune lo --record -p jumbo
+expect "record with JSON" 2 'leave --json out' "$NETRING" tune lo --record --json
+expect "a dry run with a state" 2 'goes with --apply and --undo only' "$NETRING" tune lo -s /tmp
+expect "a recording with a state" 2 'goes with --apply and --undo only' "$NETRING" tune lo --record --state /tmp
+expect "facts with a state" 2 'goes with --apply and --undo only' "$NETRING" tune lo -f /nowhere -s /tmp
+expect "force without apply" 2 'force goes with --apply only' "$NETRING" tune lo --force
+expect "undo with force" 2 'force goes with --apply only' "$NETRING" tune lo --force --undo
 expect "undo with a profile" 2 'leave --profile out' "$NETRING" tune lo --undo --profile jumbo
 expect "help" 0 'netring tune IF' "$NETRING" tune --help
 expect "no such interface" 1 'there is no interface nobody0' tune nobody0
@@ -139,13 +158,13 @@ for interface in wide1 nr1 tap0; do
 	expect "undo on $interface" 0 'restored\.$' tune "$interface" --undo
 	[ "$before" = "$(state_of "$interface")" ]
 	ok $? "undo on $interface restores all" "$(diff <(echo "$before") <(state_of "$interface"))"
-	[ ! -e "$NR_TMP/state/tune-$interface.undo" ]
+	[ -z "$(undo_file "$interface")" ]
 	ok $? "undo on $interface leaves no file"
 done
 before=$(state_of wide1)
 tune wide1 --apply --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["undo_file"] and all(x["outcome"] == "done" for x in j["settings"] if x["state"] == "change")' <"$NR_TMP/json"
 ok $? "apply: valid JSON" "$(cat "$NR_TMP/json")"
-[ "$(stat -c %a "$NR_TMP/state/tune-wide1.undo" "$NR_TMP/state" | tr '\n' ' ')" = "600 755 " ]
+[ "$(stat -c %a "$(undo_file wide1)" "$NR_TMP/state/tune.lock" "$NR_TMP/state" | tr '\n' ' ')" = "600 600 755 " ]
 ok $? "the undo file is root's alone"
 in_ns sh -c 'echo 1 >/sys/class/net/wide1/queues/rx-0/rps_cpus'
 expect "apply again, after somebody else" 0 '1 of 1 changed' tune wide1 --apply
@@ -171,7 +190,7 @@ before=$(state_of wide1)
 # Killed at any of its system calls
 
 # killed N ARGUMENT…: by SIGKILL when it enters the Nth of these calls. Status 0 if it got through.
-CALLS=sendto,write,fsync,rename,renameat,unlinkat
+CALLS=mkdir,flock,sendto,ioctl,write,fsync,rename,renameat,unlinkat
 killed() {
 	local n=$1
 	shift
@@ -188,47 +207,59 @@ through() {
 		if killed "$n" "$@"; then
 			break
 		fi
-		[ ! -e "$NR_TMP/state/tune-wide1.undo" ] || tune wide1 --undo >"$NR_TMP/undo" 2>&1 || bad="$bad $n(undo: $(tail -1 "$NR_TMP/undo"))"
+		[ -z "$(undo_file wide1)" ] || tune wide1 --undo >"$NR_TMP/undo" 2>&1 || bad="$bad $n(undo: $(tail -1 "$NR_TMP/undo"))"
 		[ "$before" = "$(state_of wide1)" ] || bad="$bad $n(differs)"
 		[ "$n" -lt 200 ] || bad="$bad no end"
 		[ -z "$bad" ] || break
 	done
 	[ -z "$bad" ] && [ "$n" -gt 10 ]
 	ok $? "killed while it $name, at each of $((n - 1)) system calls: undo restores all" "$bad"
-	[ ! -e "$NR_TMP/state/tune-wide1.undo" ] || tune wide1 --undo >/dev/null
+	[ -z "$(undo_file wide1)" ] || tune wide1 --undo >/dev/null
 }
 
-apply_first() { tune wide1 --apply >/dev/null; }
+apply_first() { tune wide1 --apply --profile jumbo >/dev/null; }
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
-	PREPARE='' through "applies" wide1 --apply
+	PREPARE='' through "applies" wide1 --apply --profile jumbo
 	PREPARE=apply_first through "undoes" wide1 --undo
-	[ "$before" = "$(state_of wide1)" ] && [ ! -e "$NR_TMP/state/tune-wide1.undo" ]
+	[ "$before" = "$(state_of wide1)" ] && [ -z "$(undo_file wide1)" ]
 	ok $? "and in the end all is as it was"
 else
 	skip "killed at each system call" "no strace"
 fi
 
-# By the older ioctl, where the kernel has no "ethtool" family: the two sockets for it are refused (the third and the seventh that it opens).
+# By the older ioctl, where the kernel has no "ethtool" family: sockets for it are refused (AF_NETLINK, NETLINK_GENERIC).
 
 by_ioctl() {
-	in_ns strace -qq -o "$NR_TMP/sockets" -e trace=socket -e inject=socket:error=EPROTONOSUPPORT:when=3+4 "$NETRING" tune wide1 "$1" --state "$NR_TMP/state"
+	in_ns strace -qq -o "$NR_TMP/sockets" -e trace=socket python3 -c '
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+load, equal, answer = 0x20, 0x15, 0x06
+code = [(load, 0, 0, 0), (equal, 0, 5, number), (load, 0, 0, 16), (equal, 0, 3, 16), (load, 0, 0, 32), (equal, 0, 1, 16), (answer, 0, 0, 0x50000 | 93),
+	(answer, 0, 0, 0x7fff0000)]
+text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(38, 1, 0, 0, 0)
+if libc.prctl(22, 2, struct.pack("HxxxxxxQ", len(code), ctypes.addressof(text)), 0, 0) != 0:
+	sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])' "$NETRING" tune wide1 "$1" --state "$NR_TMP/state"
 }
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
-	expect "apply by ioctl" 0 'rx-gro .*done' by_ioctl --apply
-	[ "$(grep -c 'NETLINK_GENERIC.*INJECTED' "$NR_TMP/sockets")" = 2 ]
-	ok $? "it had no other way" "$(cat "$NR_TMP/sockets")"
-	[ "$before" != "$(state_of wide1)" ]
-	ok $? "it changes something"
-	expect "undo by ioctl" 0 'restored\.$' by_ioctl --undo
+	for way in apply undo; do
+		expect "$way by ioctl" 0 'rx-gro .*done' by_ioctl "--$way"
+		[ "$(grep -c 'NETLINK_GENERIC.*EPROTONOSUPPORT' "$NR_TMP/sockets")" -ge 2 ] && ! grep -q 'NETLINK_GENERIC) *= [0-9]' "$NR_TMP/sockets"
+		ok $? "$way had no other way" "$(cat "$NR_TMP/sockets")"
+		[ "$way" = undo ] || [ "$before" != "$(state_of wide1)" ]
+		ok $? "$way: apply changes something"
+	done
 	[ "$before" = "$(state_of wide1)" ]
-	ok $? "it restores all" "$(diff <(echo "$before") <(state_of wide1))"
+	ok $? "and undo restores all" "$(diff <(echo "$before") <(state_of wide1))"
 fi
 
 # What cannot be set
 
 refuse() { in_ns strace -qq -o /dev/null -e trace=write -e "inject=write:error=EIO:when=$1" "$NETRING" tune wide1 "$2" --state "$NR_TMP/state"; }
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
-	expect "a disk that takes no undo file" 1 'cannot write .*tune-wide1.undo: Input/output error' refuse 1 --apply
+	expect "a disk that takes no undo file" 1 'cannot write .*tune-wide1-.*.undo: Input/output error' refuse 1 --apply
 	[ "$before" = "$(state_of wide1)" ]
 	ok $? "then nothing is changed"
 	# The first write is the undo file, the next two are RPS.
@@ -241,41 +272,151 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	tune wide1 --apply >/dev/null
 	# Of the two of RPS the first, and again when it is tried once more.
 	expect "one that cannot be restored" 1 'what could not be restored stays in' refuse 1..3+2 --undo
-	[ "$(grep -vc '^undo\|^#' "$NR_TMP/state/tune-wide1.undo")" = 1 ]
-	ok $? "stays in the file, alone" "$(cat "$NR_TMP/state/tune-wide1.undo")"
+	[ "$(grep -vc '^undo\|^#' "$(undo_file wide1)")" = 1 ]
+	ok $? "stays in the file, alone" "$(cat "$(undo_file wide1)")"
 	expect "and is restored the next time" 0 '1 of 1 restored' tune wide1 --undo
 	[ "$before" = "$(state_of wide1)" ]
 	ok $? "with the right value"
 fi
 
-# Another interface of that name, another tune, another user
+# The interface by another address, by another name, another one by its name, gone, and in another namespace
 
 tune wide1 --apply >/dev/null
-address=$(in_rx cat /proc/self/net/dev >/dev/null && in_rx ip -o link show wide1 | sed 's/.*link\/ether \([0-9a-f:]*\).*/\1/')
 in_rx ip link set wide1 address 02:00:00:00:00:99
-expect "undo on a replaced interface" 1 'is about another interface .mac was' tune wide1 --undo
-in_rx ethtool -K wide1 gro on
-expect "apply on a replaced interface" 1 'is about another interface' tune wide1 --apply --profile low_latency
-in_rx ip link set wide1 address "$address"
-in_rx ip link set wide1 down
-in_rx ip link set wide1 name renamed1
-expect "undo of one that was renamed: the old name" 1 'there is no interface wide1' tune wide1 --undo
-expect "and the new one" 1 'there is nothing to undo' tune renamed1 --undo
-mv "$NR_TMP/state/tune-wide1.undo" "$NR_TMP/state/tune-renamed1.undo"
-expect "nor with the file renamed" 1 'is about another interface .interface was wide1' tune renamed1 --undo
-mv "$NR_TMP/state/tune-renamed1.undo" "$NR_TMP/state/tune-wide1.undo"
-in_rx ip link set renamed1 name wide1
-in_rx ip link set wide1 up
-expect "another tune at work" 1 'another netring tune is at work' flock "$NR_TMP/state" nsenter --net="/run/netns/$NR_RX" "$NETRING" tune wide1 --undo --state "$NR_TMP/state"
-chmod 666 "$NR_TMP/state/tune-wide1.undo"
+expect "apply with another address" 0 'Nothing to change' tune wide1 --apply
+expect "undo with another address" 0 'restored\.$' tune wide1 --undo
+[ "$before" = "$(state_of wide1)" ]
+ok $? "restores all" "$(diff <(echo "$before") <(state_of wide1))"
+
+rename() { in_rx ip link set "$1" down && in_rx ip link set "$1" name "$2" && in_rx ip link set "$2" up; }
+tune wide1 --apply >/dev/null
+rename wide1 renamed1
+expect "undo by the old name" 0 'Note: wide1 is called renamed1 now' tune wide1 --undo
+rename renamed1 wide1
+[ "$before" = "$(state_of wide1)" ]
+ok $? "restores all" "$(diff <(echo "$before") <(state_of wide1))"
+tune wide1 --apply >/dev/null
+rename wide1 renamed1
+in_ns sh -c 'echo 1 >/sys/class/net/renamed1/queues/rx-1/rps_cpus'
+expect "apply by the new name" 0 '1 of 1 changed' tune renamed1 --apply
+[ "$(find "$NR_TMP/state" -name '*.undo' | wc -l)" = 1 ]
+ok $? "goes into the same undo file" "$(ls "$NR_TMP/state")"
+in_rx ip link add wide1 type veth peer name other1
+expect "undo by a name that another one has now" 1 'what was tuned as wide1 is called renamed1 now: netring tune renamed1 --undo' tune wide1 --undo
+in_rx ip link del wide1
+expect "undo by the new name" 0 'restored\.$' tune renamed1 --undo
+rename renamed1 wide1
+[ "$before" = "$(state_of wide1)" ]
+ok $? "restores all" "$(diff <(echo "$before") <(state_of wide1))"
+
+in_rx ip link add gone0 numtxqueues 4 numrxqueues 4 type veth peer name gone1 numtxqueues 4 numrxqueues 4
+in_rx ethtool -K gone1 gro on
+tune gone1 --apply >/dev/null
+in_rx ip link del gone1
+expect "undo of one that has gone" 1 'there is nothing to undo: the gone1 that was tuned, interface number [0-9]*, has gone' tune gone1 --undo
+in_rx ip link add gone0 numtxqueues 4 numrxqueues 4 type veth peer name gone1 numtxqueues 4 numrxqueues 4
+in_rx ethtool -K gone1 gro on
+gone=$(state_of gone1)
+expect "undo of another one of its name" 1 'has gone, or is in another network namespace' tune gone1 --undo
+[ "$gone" = "$(state_of gone1)" ]
+ok $? "is left alone"
+expect "apply to another one of its name" 0 'To go back' tune gone1 --apply
+expect "and its undo" 0 'restored\.$' tune gone1 --undo
+[ "$gone" = "$(state_of gone1)" ]
+ok $? "are its own" "$(diff <(echo "$gone") <(state_of gone1))"
+expect "undo in another namespace" 1 'is about is in another network namespace' "$NETRING" tune gone1 --undo --state "$NR_TMP/state"
+in_rx ip link del gone1
+rm -f "$(undo_file gone1)"
+
+# A file from before the machine was started
+
+tune wide1 --apply >/dev/null
+old=$(undo_file wide1)
+cp "$old" "$NR_TMP/kept"
+sed -i 's/^undo.boot = .*/undo.boot = 00000000-0000-0000-0000-000000000000/' "$old"
+expect "undo of what ended with the machine" 1 'there is nothing to undo: wide1 was not tuned since the machine was started' tune wide1 --undo
+[ ! -e "$old" ]
+ok $? "the file from before goes with that"
+cp "$NR_TMP/kept" "$old"
+expect "undo of the same file, of this start" 0 'restored\.$' tune wide1 --undo
+
+# Interrupts: their numbers are given again
+
+tune wide1 --apply >/dev/null
+printf '%s\n' 'nic.irq.1.cpus = 0' 'undo.irq.1.name = wide1-TxRx-0' >>"$(undo_file wide1)"
+affinity=$(cat /proc/irq/1/smp_affinity_list 2>/dev/null)
+expect "an interrupt that is another's now" 1 'irq.1.cpus .*failed: interrupt 1 was wide1-TxRx-0, and is none of this interface' tune wide1 --undo
+[ "$affinity" = "$(cat /proc/irq/1/smp_affinity_list 2>/dev/null)" ]
+ok $? "is left alone"
+[ "$before" = "$(state_of wide1)" ]
+ok $? "the others are restored"
+rm -f "$(undo_file wide1)"
+
+# The host's default route
+
+in_rx ip addr add 192.0.2.1/24 dev wide1
+in_rx ip route add default via 192.0.2.2 dev wide1
+refused="the host's default route goes through wide1, and setting nic.channels.*--force"
+expect "the default route: a dry run" 0 "Note: .*default route goes through wide1.* --apply needs --force" tune wide1
+expect "apply is refused" 1 "$refused" tune wide1 --apply
+[ "$before" = "$(state_of wide1)" ] && [ -z "$(undo_file wide1)" ]
+ok $? "and nothing is set"
+expect "it is forced" 0 'To go back' tune wide1 --apply --force
+in_rx ip route replace default via 192.0.2.2 dev wide1
+expect "undo needs no force" 0 'restored\.$' tune wide1 --undo
+[ "$before" = "$(state_of wide1)" ]
+ok $? "and restores all"
+in_rx ip addr flush dev wide1
+in_rx ip link add bridge1 type bridge && in_rx ip link set wide1 master bridge1 && in_rx ip addr add 192.0.2.1/24 dev bridge1
+in_rx ip link set bridge1 up && in_rx ip route add default via 192.0.2.2 dev bridge1
+expect "the default route through the bridge on it" 1 "${refused/wide1/bridge1}" tune wide1 --apply
+in_rx ip link del bridge1
+wide_queues() { in_rx ethtool -L wide1 rx "$1" && spread; }
+wide_queues 2 && tune wide1 --apply >/dev/null && spread && in_rx ip addr add 192.0.2.1/24 dev wide1 && in_rx ip route add default via 192.0.2.2 dev wide1
+expect "what takes no link down needs no force" 0 '2 of 2 changed' tune wide1 --apply
+in_rx ip addr flush dev wide1
+tune wide1 --undo >/dev/null
+wide_queues 4
+[ "$before" = "$(state_of wide1)" ]
+ok $? "all is as before" "$(diff <(echo "$before") <(state_of wide1))"
+
+# Jumbo frames: the MTU is set only where nothing is sent
+
+expect "jumbo on what only listens" 0 'if.mtu +1500 +9000 +done' tune wide1 --apply --profile jumbo
+in_rx ip link show wide1 | grep -q 'mtu 9000'
+ok $? "sets the MTU"
+expect "undo" 0 'if.mtu +9000 +1500 +done' tune wide1 --undo
+[ "$before" = "$(state_of wide1)" ]
+ok $? "sets it back"
+in_rx ip addr add 192.0.2.1/24 dev wide1
+expect "jumbo with an address" 0 'if.mtu +1500 +- .*ip link set mtu 9000' tune wide1 --profile jumbo
+in_rx ip addr flush dev wide1
+
+# Another tune, another user
+
+tune wide1 --apply >/dev/null
+chmod 755 "$NR_TMP"
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+expect "another tune at work" 1 'another netring tune is at work' flock "$NR_TMP/state/tune.lock" nsenter --net="/run/netns/$NR_RX" "$NETRING" tune wide1 --undo --state "$NR_TMP/state"
+expect "another user cannot hold the lock" 66 'Permission denied' as_nobody flock "$NR_TMP/state/tune.lock" true
+coproc HOLDER { as_nobody flock "$NR_TMP/state" sh -c 'echo held; read -r end'; }
+read -r -t 10 held <&"${HOLDER[0]}"
+! flock -n "$NR_TMP/state" true && [ "$held" = held ]
+ok $? "he can lock the folder"
+expect "and that does not matter" 0 'restored\.$' tune wide1 --undo
+echo end >&"${HOLDER[1]}"
+tune wide1 --apply >/dev/null
+chmod 666 "$(undo_file wide1)"
 expect "a file that others may write" 1 'could have been written by somebody else' tune wide1 --undo
-chmod 600 "$NR_TMP/state/tune-wide1.undo"
-sed -i 's/^nic.rps.0 = .*/host.sysctl.kernel.core_pattern = x/' "$NR_TMP/state/tune-wide1.undo"
+chmod 600 "$(undo_file wide1)"
+chmod 777 "$NR_TMP/state"
+expect "a folder that others may write" 1 'others may write to the folder' tune wide1 --undo
+chmod 755 "$NR_TMP/state"
+sed -i 's/^nic.rps.0 = .*/host.sysctl.kernel.core_pattern = x/' "$(undo_file wide1)"
 expect "a setting that tune does not have" 1 'kernel.core_pattern .*failed' tune wide1 --undo
-rm -f "$NR_TMP/state/tune-wide1.undo"
+rm -f "$(undo_file wide1)"
 spread
 
-as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 cp "$NETRING" "$NR_TMP/netring" && chmod 755 "$NR_TMP" "$NR_TMP/netring"
 expect "a dry run takes no privilege" 0 'This was a dry run' as_nobody "$NR_TMP/netring" tune lo
 as_nobody "$NR_TMP/netring" tune lo --record >"$NR_TMP/recorded"
@@ -310,6 +451,15 @@ if budget=$(cat /proc/sys/net/core/netdev_budget) && { echo "$budget" >/proc/sys
 	expect "undo on lo" 0 'restored\.$' "$NETRING" tune lo --undo --state "$NR_TMP/state"
 	[ "$(cat /proc/sys/net/core/netdev_budget /proc/sys/net/core/netdev_max_backlog | tr '\n' ' ')" = "301 1001 " ]
 	ok $? "and restores them"
+	echo 301 >/proc/sys/net/core/netdev_budget
+	ip link add "$GONE" type veth peer name "${GONE}p"
+	"$NETRING" tune "$GONE" --apply --state "$NR_TMP/state" >/dev/null
+	ip link del "$GONE"
+	[ "$(cat /proc/sys/net/core/netdev_budget)" = 600 ]
+	ok $? "an interface that goes leaves the host's settings"
+	expect "undo restores them all the same" 0 'Note: the .* has gone.* only the host.s settings' "$NETRING" tune "$GONE" --undo --state "$NR_TMP/state"
+	[ "$(cat /proc/sys/net/core/netdev_budget /proc/sys/net/core/netdev_max_backlog | tr '\n' ' ')" = "301 1001 " ]
+	ok $? "with their values"
 else
 	skip "the sysctls" "they cannot be written here"
 fi

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,11 @@ static const struct {
 	{ ADVICE_LOW_MEMORY, "nic.channels.combined", "1", "nic.channels.combined", TUNE_LEFT, NULL },
 	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
 	{ ADVICE_JUMBO, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "8192" },
+	{ ADVICE_JUMBO, NULL, NULL, "if.mtu", TUNE_CHANGE, "9000" },
+	{ ADVICE_JUMBO, "if.mtu", "9216", "if.mtu", TUNE_FINE, NULL },
+	{ ADVICE_JUMBO, "if.addresses", "1", "if.mtu", TUNE_LEFT, NULL },
+	{ ADVICE_JUMBO, "if.master", "br0", "if.mtu", TUNE_LEFT, NULL },
+	{ ADVICE_JUMBO, "if.lower", "eno1", "if.mtu", TUNE_LEFT, NULL },
 	{ ADVICE_LOW_LATENCY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
 	{ ADVICE_LOW_MEMORY, NULL, NULL, "nic.ring.rx", TUNE_CHANGE, "4096" },
 	{ ADVICE_LOW_MEMORY, "nic.ring.rx", "8192", "nic.ring.rx", TUNE_CHANGE, "4096" },
@@ -213,6 +219,7 @@ static const struct {
 	enum advice_profile profile;
 	const char *fact, *value, *setting;
 } absent[] = {
+	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "if.mtu" },
 	{ ADVICE_HIGH_THROUGHPUT, NULL, NULL, "nic.irq.94.cpus" },
 	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "mlx5_async0@pci:0000:01:00.0", "nic.irq.90.cpus" },
 	{ ADVICE_HIGH_THROUGHPUT, "nic.irq.90.name", "virtio2-config", "nic.irq.90.cpus" },
@@ -280,8 +287,27 @@ START_TEST(test_notes)
 	tune_plan_make(&plan, &facts, ADVICE_JUMBO);
 	ck_assert_ptr_nonnull(strstr(plan.note[0], "irqbalance"));
 	ck_assert_ptr_nonnull(strstr(plan.note[1], "link down"));
-	ck_assert_ptr_nonnull(strstr(plan.note[2], "MTU is 1500"));
+	ck_assert_ptr_nonnull(strstr(plan.note[2], "NETRING_PROFILE=jumbo"));
 	ck_assert_str_eq(plan.note[3], "");
+}
+END_TEST
+
+/* What may cut the host off, and what not. */
+START_TEST(test_default_route)
+{
+	ck_assert_ptr_null(tune_plan_carries_default(&facts));
+	facts_set(&facts, "if.above_route_default", "bond0");
+	ck_assert_str_eq(tune_plan_carries_default(&facts), "bond0");
+	facts_set(&facts, "if.route_default", "yes");
+	ck_assert_str_eq(tune_plan_carries_default(&facts), "ens2f0");
+	tune_plan_make(&plan, &facts, ADVICE_HIGH_THROUGHPUT);
+	ck_assert(tune_plan_resets_link(row_of("nic.ring.rx")));
+	ck_assert(tune_plan_resets_link(row_of("nic.coalesce.rx_usecs")));
+	ck_assert(tune_plan_resets_link(row_of("nic.feature.rx-lro")));
+	ck_assert(!tune_plan_resets_link(row_of("nic.feature.rx-gro-hw"))); /* not changed */
+	ck_assert(!tune_plan_resets_link(row_of("nic.rps.0")));
+	ck_assert(!tune_plan_resets_link(row_of("nic.irq.90.cpus")));
+	ck_assert(!tune_plan_resets_link(row_of("host.sysctl.net.core.netdev_budget")));
 }
 END_TEST
 
@@ -352,7 +378,7 @@ START_TEST(test_no_such_setting)
 		"nic.feature./etc",
 		"host.sysctl.net.core.netdev_budget ",
 		"nic.ring.rx_mini",
-		"if.mtu",
+		"if.mac",
 	};
 	struct ethtool target;
 	struct netring_error error;
@@ -375,23 +401,33 @@ START_TEST(test_no_such_value)
 	ck_assert_int_eq(tune_setting_set(&target, "nic.ring.rx", values[_i], &error), -EINVAL);
 	ck_assert_int_eq(tune_setting_set(&target, "nic.coalesce.adaptive_rx", values[_i], &error), -EINVAL);
 	ck_assert_int_eq(tune_setting_set(&target, "nic.feature.rx-gro", values[_i], &error), -EINVAL);
+	ck_assert_int_eq(tune_setting_set(&target, "if.mtu", values[_i], &error), -EINVAL);
 	ethtool_close(&target);
 }
 END_TEST
 
 /* The undo file */
 
-static char folder[64], file[128];
+static char folder[64], file[PATH_MAX], lock[128];
 static struct tune_undo undo;
 static struct netring_error error;
 
+/* The one that is tuned in all of these. */
+static int open_undo(bool create)
+{
+	return tune_undo_open(&undo, folder, "ens2f0", 5, create, &error);
+}
+
 static void setup_undo(void)
 {
-	setup_facts();
 	strcpy(folder, "/tmp/nr-undo-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(file, sizeof(file), "%s/tune-ens2f0.undo", folder);
+	snprintf(lock, sizeof(lock), "%s/tune.lock", folder);
 	error.text[0] = '\0';
+	ck_assert_msg(open_undo(false) == 0, "%s", error.text);
+	ck_assert(!undo.exists);
+	strcpy(file, undo.path);
+	tune_undo_close(&undo);
 }
 
 static void teardown_undo(void)
@@ -399,15 +435,16 @@ static void teardown_undo(void)
 	tune_undo_close(&undo);
 	unlink(file);
 	rmdir(file);
+	unlink(lock);
 	rmdir(folder);
-	teardown_facts();
 }
 
 static void save_one(void)
 {
-	ck_assert_msg(tune_undo_open(&undo, folder, &facts, true, &error) == 0, "%s", error.text);
+	ck_assert_msg(open_undo(true) == 0, "%s", error.text);
 	tune_undo_remember(&undo, "nic.ring.rx", "512");
 	tune_undo_remember(&undo, "nic.rps.0", "0-3,8");
+	tune_undo_remember_interrupt(&undo, "38", "ens2f0-TxRx-0", "0-7");
 	ck_assert_msg(tune_undo_save(&undo, &error) == 0, "%s", error.text);
 	tune_undo_close(&undo);
 }
@@ -419,9 +456,11 @@ START_TEST(test_undo_file)
 	save_one();
 	ck_assert_int_eq(stat(file, &status), 0);
 	ck_assert_uint_eq(status.st_mode & 07777, 0600);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, false, &error), 0);
+	ck_assert_int_eq(stat(lock, &status), 0);
+	ck_assert_uint_eq(status.st_mode & 07777, 0600);
+	ck_assert_int_eq(open_undo(false), 0);
 	ck_assert(undo.exists);
-	ck_assert_uint_eq(undo.values.count, 2);
+	ck_assert_uint_eq(undo.values.count, 3);
 	ck_assert_str_eq(undo.values.fact[0].name, "nic.ring.rx");
 	/* The oldest value stays. */
 	tune_undo_remember(&undo, "nic.ring.rx", "8192");
@@ -432,20 +471,60 @@ START_TEST(test_undo_file)
 }
 END_TEST
 
-/* What a fact of the interface is now, and the sentence that this brings. */
-static const struct {
-	const char *fact, *value, *sentence;
-} others[] = {
-	{ "if.index", "6", "is about another interface (index was 5, is 6)" },
-	{ "if.mac", "02:00:00:00:00:01", "is about another interface (mac was 90:e2:ba:00:00:01, is 02:00:00:00:00:01)" },
-};
-
-START_TEST(test_undo_of_another)
+/* An interrupt of that number which is another one has values of its own. */
+START_TEST(test_undo_interrupt)
 {
 	save_one();
-	facts_set(&facts, others[_i].fact, others[_i].value);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, false, &error), -ESTALE);
-	ck_assert_msg(strstr(error.text, others[_i].sentence) != NULL, "%s", error.text);
+	ck_assert_int_eq(open_undo(true), 0);
+	ck_assert_str_eq(tune_undo_interrupt(&undo, "38"), "ens2f0-TxRx-0");
+	ck_assert_ptr_null(tune_undo_interrupt(&undo, "39"));
+	tune_undo_remember_interrupt(&undo, "38", "ens2f0-TxRx-0", "3");
+	ck_assert_str_eq(facts_get(&undo.values, "nic.irq.38.cpus"), "0-7");
+	tune_undo_remember_interrupt(&undo, "38", "ens2f0-TxRx-4", "0-1");
+	ck_assert_str_eq(facts_get(&undo.values, "nic.irq.38.cpus"), "0-1");
+	ck_assert_str_eq(tune_undo_interrupt(&undo, "38"), "ens2f0-TxRx-4");
+}
+END_TEST
+
+/* The number tells which interface it is, for an apply it alone; where that has gone, an undo takes the name. */
+START_TEST(test_undo_identity)
+{
+	save_one();
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "lan0", 5, true, &error), 0);
+	ck_assert(undo.exists);
+	ck_assert_str_eq(undo.path, file);
+	ck_assert_str_eq(undo.interface, "ens2f0");
+	tune_undo_close(&undo);
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "ens2f0", 6, true, &error), 0);
+	ck_assert(!undo.exists);
+	ck_assert_str_ne(undo.path, file);
+	tune_undo_close(&undo);
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "ens2f0", 0, false, &error), 0);
+	ck_assert(undo.exists);
+	ck_assert_int_eq(undo.index, 5);
+	tune_undo_close(&undo);
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "lan0", 0, false, &error), 0);
+	ck_assert(!undo.exists);
+}
+END_TEST
+
+/* Of two that had the name, the number; else the one that has something left to restore. */
+START_TEST(test_undo_best)
+{
+	char second[PATH_MAX];
+
+	save_one();
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "ens2f0", 6, true, &error), 0);
+	tune_undo_remember(&undo, "host.sysctl.net.core.netdev_budget", "300");
+	ck_assert_int_eq(tune_undo_save(&undo, &error), 0);
+	strcpy(second, undo.path);
+	tune_undo_close(&undo);
+	ck_assert_int_eq(open_undo(false), 0);
+	ck_assert_int_eq(undo.index, 5);
+	tune_undo_close(&undo);
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "ens2f0", 0, false, &error), 0);
+	ck_assert_int_eq(undo.index, 6);
+	unlink(second);
 }
 END_TEST
 
@@ -459,6 +538,32 @@ static void write_undo(const char *contents, mode_t mode)
 	close(fd);
 }
 
+/* What is from before the start is over. */
+START_TEST(test_undo_of_another_boot)
+{
+	write_undo("undo.version = 1\nundo.interface = ens2f0\nundo.index = 5\nundo.netns = 1\nundo.boot = 0\nnic.ring.rx = 1\n", 0600);
+	ck_assert_int_eq(open_undo(false), 0);
+	ck_assert(!undo.exists);
+	ck_assert_int_eq(access(file, F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_undo_of_another_namespace)
+{
+	char contents[512], boot[64];
+	FILE *boot_id = fopen("/proc/sys/kernel/random/boot_id", "r");
+
+	ck_assert_int_eq(fscanf(boot_id, "%63s", boot), 1);
+	fclose(boot_id);
+	snprintf(contents, sizeof(contents), "undo.version = 1\nundo.interface = ens2f0\nundo.index = 5\nundo.netns = x\nundo.boot = %s\n", boot);
+	write_undo(contents, 0600);
+	ck_assert_int_eq(open_undo(false), 0);
+	ck_assert(!undo.exists);
+	ck_assert_str_eq(undo.other, file);
+	ck_assert_int_eq(access(file, F_OK), 0);
+}
+END_TEST
+
 static const struct {
 	const char *contents;
 	mode_t mode;
@@ -467,8 +572,8 @@ static const struct {
 	{ "", 0600, -EINVAL },
 	{ "nonsense\n", 0600, -EINVAL },
 	{ "undo.version = 2\n", 0600, -EINVAL },
-	{ "undo.version = 1\n", 0600, -ESTALE },
-	{ "undo.version = 1\nundo.interface = ens2f0\nundo.index = 5\nundo.mac = 90:e2:ba:00:00:01\nundo.boot = 0\n", 0600, -ESTALE },
+	{ "undo.version = 1\n", 0600, -EINVAL },
+	{ "undo.version = 1\nundo.boot = 0\nundo.netns = 1\nundo.index = -1\n", 0600, -EINVAL },
 	{ "undo.version = 1\n", 0666, -EPERM },
 	{ "undo.version = 1\n", 0620, -EPERM },
 };
@@ -476,8 +581,12 @@ static const struct {
 START_TEST(test_bad_undo_file)
 {
 	write_undo(bad_files[_i].contents, bad_files[_i].mode);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, true, &error), bad_files[_i].ret);
+	ck_assert_int_eq(open_undo(true), bad_files[_i].ret);
 	ck_assert_msg(strstr(error.text, file) == error.text, "%s", error.text);
+	ck_assert_int_eq(access(file, F_OK), 0);
+	tune_undo_close(&undo);
+	/* It is in nobody else's way. */
+	ck_assert_int_eq(tune_undo_open(&undo, folder, "ens2f1", 6, true, &error), 0);
 }
 END_TEST
 
@@ -489,7 +598,7 @@ START_TEST(test_undo_file_is_a_link)
 	snprintf(target, sizeof(target), "%s/elsewhere", folder);
 	ck_assert_int_eq(rename(file, target), 0);
 	ck_assert_int_eq(symlink(target, file), 0);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, true, &error), -ELOOP);
+	ck_assert_int_eq(open_undo(true), -ELOOP);
 	unlink(target);
 }
 END_TEST
@@ -497,7 +606,7 @@ END_TEST
 START_TEST(test_undo_file_is_a_folder)
 {
 	ck_assert_int_eq(mkdir(file, 0700), 0);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, true, &error), -EINVAL);
+	ck_assert_int_eq(open_undo(true), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(error.text, "is not a file"));
 }
 END_TEST
@@ -505,7 +614,7 @@ END_TEST
 START_TEST(test_undo_file_is_a_pipe)
 {
 	ck_assert_int_eq(mkfifo(file, 0600), 0);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, true, &error), -EINVAL);
+	ck_assert_int_eq(open_undo(true), -EINVAL);
 }
 END_TEST
 
@@ -513,23 +622,53 @@ START_TEST(test_undo_is_locked)
 {
 	struct tune_undo second;
 
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, true, &error), 0);
-	ck_assert_int_eq(tune_undo_open(&second, folder, &facts, true, &error), -EBUSY);
+	ck_assert_int_eq(open_undo(true), 0);
+	ck_assert_int_eq(tune_undo_open(&second, folder, "ens2f1", 6, true, &error), -EBUSY);
 	tune_undo_close(&second);
+}
+END_TEST
+
+/* Anybody who can open the folder may lock it. */
+START_TEST(test_folder_is_locked)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+
+	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+	ck_assert_msg(open_undo(true) == 0, "%s", error.text);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_lock_of_others)
+{
+	ck_assert_int_eq(chmod(lock, 0604), 0);
+	ck_assert_int_eq(open_undo(true), -EPERM);
+	tune_undo_close(&undo);
+	unlink(lock);
+	ck_assert_int_eq(symlink("/dev/null", lock), 0);
+	ck_assert_int_eq(open_undo(true), -ELOOP);
+}
+END_TEST
+
+START_TEST(test_folder_of_others)
+{
+	ck_assert_int_eq(chmod(folder, 0777), 0);
+	ck_assert_int_eq(open_undo(true), -EPERM);
+	ck_assert_ptr_nonnull(strstr(error.text, folder));
 }
 END_TEST
 
 /* A file that a killed tune left half written is in nobody's way. */
 START_TEST(test_undo_left_behind)
 {
-	char new[140];
+	char new[PATH_MAX + 8];
 
 	snprintf(new, sizeof(new), "%s.new", file);
 	ck_assert_int_eq(symlink("/dev/null", new), 0);
 	save_one();
 	ck_assert_int_eq(access(new, F_OK), -1);
-	ck_assert_int_eq(tune_undo_open(&undo, folder, &facts, false, &error), 0);
-	ck_assert_uint_eq(undo.values.count, 2);
+	ck_assert_int_eq(open_undo(false), 0);
+	ck_assert_uint_eq(undo.values.count, 3);
 }
 END_TEST
 
@@ -538,9 +677,9 @@ START_TEST(test_no_folder)
 	char missing[128];
 
 	snprintf(missing, sizeof(missing), "%s/a/b", folder);
-	ck_assert_int_eq(tune_undo_open(&undo, missing, &facts, false, &error), -ENOENT);
+	ck_assert_int_eq(tune_undo_open(&undo, missing, "lo", 1, false, &error), -ENOENT);
 	tune_undo_close(&undo);
-	ck_assert_int_eq(tune_undo_open(&undo, missing, &facts, true, &error), -ENOENT);
+	ck_assert_int_eq(tune_undo_open(&undo, missing, "lo", 1, true, &error), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(error.text, missing));
 }
 END_TEST
@@ -551,12 +690,19 @@ static TCase *undo_cases(void)
 
 	tcase_add_checked_fixture(cases, setup_undo, teardown_undo);
 	tcase_add_test(cases, test_undo_file);
-	tcase_add_loop_test(cases, test_undo_of_another, 0, LENGTH(others));
+	tcase_add_test(cases, test_undo_interrupt);
+	tcase_add_test(cases, test_undo_identity);
+	tcase_add_test(cases, test_undo_best);
+	tcase_add_test(cases, test_undo_of_another_boot);
+	tcase_add_test(cases, test_undo_of_another_namespace);
 	tcase_add_loop_test(cases, test_bad_undo_file, 0, LENGTH(bad_files));
 	tcase_add_test(cases, test_undo_file_is_a_link);
 	tcase_add_test(cases, test_undo_file_is_a_folder);
 	tcase_add_test(cases, test_undo_file_is_a_pipe);
 	tcase_add_test(cases, test_undo_is_locked);
+	tcase_add_test(cases, test_folder_is_locked);
+	tcase_add_test(cases, test_lock_of_others);
+	tcase_add_test(cases, test_folder_of_others);
 	tcase_add_test(cases, test_undo_left_behind);
 	tcase_add_test(cases, test_no_folder);
 	return cases;
@@ -578,6 +724,7 @@ static Suite *tune_suite(void)
 	tcase_add_loop_test(plans, test_advice, 0, LENGTH(numbers));
 	tcase_add_test(plans, test_xdp_keeps_queues);
 	tcase_add_test(plans, test_notes);
+	tcase_add_test(plans, test_default_route);
 	tcase_add_test(plans, test_order);
 	tcase_add_test(plans, test_no_facts);
 	tcase_add_test(plans, test_random_facts);
