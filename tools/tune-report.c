@@ -2,10 +2,12 @@
 /* The two reports of `netring tune`, on standard output. */
 #include "tune-report.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "json.h"
+#include "text-wrap.h"
 
 /* A list of CPUs can be long; the whole of it is in the JSON. */
 #define VALUE_WIDTH 16
@@ -21,32 +23,83 @@ static const char *label(const char *setting)
 	return setting;
 }
 
-static int label_width(const struct tune_plan *plan)
-{
-	size_t width = strlen("setting");
+/* Where the columns of the table are. */
+struct table {
+	unsigned label, now, proposed; /* widths */
+	unsigned why;		       /* where the last one begins */
+	unsigned columns;	       /* of the terminal; 0: there is none, and each row is one line */
+};
 
-	for (size_t i = 0; i < plan->count; i++)
-		if (strlen(label(plan->row[i].setting)) > width)
-			width = strlen(label(plan->row[i].setting));
-	return (int)width;
+static void widen(unsigned *width, const char *text, unsigned most)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length > *width)
+		*width = length < most ? (unsigned)length : most;
 }
 
-static void print_value(const char *value)
+/* Fewer columns than this are no place for a sentence: it gets lines of its own. */
+#define WHY_LEAST 24
+#define WHY_BELOW 4
+
+static struct table measure(const struct tune_plan *plan, const char *const head[3])
+{
+	struct table table = { .columns = text_columns() };
+
+	widen(&table.label, "setting", UINT_MAX);
+	widen(&table.now, head[0], VALUE_WIDTH);
+	widen(&table.proposed, head[1], VALUE_WIDTH);
+	for (size_t i = 0; i < plan->count; i++) {
+		widen(&table.label, label(plan->row[i].setting), UINT_MAX);
+		widen(&table.now, plan->row[i].now, VALUE_WIDTH);
+		widen(&table.proposed, plan->row[i].proposed, VALUE_WIDTH);
+	}
+	table.why = table.label + 2 + table.now + 2 + table.proposed + 2;
+	if (table.columns && table.why + WHY_LEAST > table.columns)
+		table.why = WHY_BELOW;
+	return table;
+}
+
+static void print_value(const char *value, unsigned width)
 {
 	if (value && strlen(value) > VALUE_WIDTH)
 		printf("  %.*s...", VALUE_WIDTH - 3, value);
 	else
-		printf("  %-*s", VALUE_WIDTH, value ? value : "-");
+		printf("  %-*s", (int)width, value ? value : "-");
 }
 
-static void print_row(const struct tune_row *row, int width)
+static void print_line(const struct table *table, const char *setting, const char *now, const char *proposed, const char *why)
 {
-	static const char *const outcomes[] = { [TUNE_NOT_TRIED] = "", [TUNE_DONE] = "done", [TUNE_FAILED] = "failed: " };
+	bool below = table->why == WHY_BELOW;
+	unsigned column = table->why;
 
-	printf("%-*s", width, label(row->setting));
-	print_value(row->now);
-	print_value(row->proposed);
-	printf("  %s%s\n", outcomes[row->outcome], row->outcome == TUNE_DONE ? "" : row->why);
+	printf("%-*s", (int)table->label, setting);
+	print_value(now, table->now);
+	print_value(proposed, below ? 0 : table->proposed);
+	if (*why)
+		printf("%s%*s", below ? "\n" : "", below ? WHY_BELOW : 2, "");
+	text_wrap(why, &column, table->why, table->columns);
+	putchar('\n');
+}
+
+static void print_row(const struct tune_row *row, const struct table *table)
+{
+	char result[sizeof(row->why) + 16];
+
+	if (row->outcome == TUNE_DONE)
+		snprintf(result, sizeof(result), "done");
+	else
+		snprintf(result, sizeof(result), "%s%s", row->outcome == TUNE_FAILED ? "failed: " : "", row->why);
+	print_line(table, label(row->setting), row->now, row->proposed, result);
+}
+
+static void print_note(const char *note, unsigned columns)
+{
+	unsigned column = strlen("Note: ");
+
+	fputs("Note: ", stdout);
+	text_wrap(note, &column, column, columns);
+	fputs(".\n", stdout);
 }
 
 static size_t count_outcome(const struct tune_plan *plan, enum tune_outcome outcome)
@@ -58,18 +111,22 @@ static size_t count_outcome(const struct tune_plan *plan, enum tune_outcome outc
 	return count;
 }
 
-static void print_end(const struct tune_report *report)
+static void print_end(const struct tune_report *report, unsigned columns)
 {
 	size_t changes = tune_plan_changes(report->plan), done = count_outcome(report->plan, TUNE_DONE);
+	unsigned column = 0;
+	char text[160];
 
 	if (changes == 0)
-		printf("Nothing to change.\n");
+		snprintf(text, sizeof(text), "Nothing to change.");
 	else if (report->mode == TUNE_DRY_RUN)
-		printf("%zu to change. This was a dry run: --apply sets them, and --undo takes that back.\n", changes);
+		snprintf(text, sizeof(text), "%zu to change. This was a dry run: --apply sets them, and --undo takes that back.", changes);
 	else if (report->mode == TUNE_APPLY)
-		printf("%zu of %zu changed. To go back: netring tune %s --undo\n", done, changes, report->interface);
+		snprintf(text, sizeof(text), "%zu of %zu changed. To go back: netring tune %s --undo", done, changes, report->interface);
 	else
-		printf("%zu of %zu restored.\n", done, changes);
+		snprintf(text, sizeof(text), "%zu of %zu restored.", done, changes);
+	text_wrap(text, &column, 0, columns);
+	putchar('\n');
 }
 
 void tune_print_table(const struct tune_report *report)
@@ -79,19 +136,20 @@ void tune_print_table(const struct tune_report *report)
 		[TUNE_APPLY] = { "before", "new", "result" },
 		[TUNE_UNDO] = { "before", "restored", "result" },
 	};
-	int width = label_width(report->plan);
+	const char *const *head = heads[report->mode];
+	struct table table = measure(report->plan, head);
 
 	printf("%s", report->interface);
 	if (report->profile)
 		printf(", profile %s", report->profile);
-	printf("\n\n%-*s  %-*s  %-*s  %s\n", width, "setting", VALUE_WIDTH, heads[report->mode][0], VALUE_WIDTH, heads[report->mode][1],
-	       heads[report->mode][2]);
+	fputs("\n\n", stdout);
+	print_line(&table, "setting", head[0], head[1], head[2]);
 	for (size_t i = 0; i < report->plan->count; i++)
-		print_row(&report->plan->row[i], width);
+		print_row(&report->plan->row[i], &table);
 	putchar('\n');
 	for (size_t i = 0; i < sizeof(report->plan->note) / sizeof(report->plan->note[0]) && report->plan->note[i][0]; i++)
-		printf("Note: %s.\n", report->plan->note[i]);
-	print_end(report);
+		print_note(report->plan->note[i], table.columns);
+	print_end(report, table.columns);
 }
 
 static void put_text(const char *name, const char *text)

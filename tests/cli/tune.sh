@@ -144,6 +144,23 @@ tune wide1 --record >"$NR_TMP/recorded" && "$NETRING" tune wide1 --facts "$NR_TM
 tune wide1 | diff - "$NR_TMP/from-record" >"$NR_TMP/difference"
 ok $? "what is recorded here is judged as what is here" "$(cat "$NR_TMP/difference")"
 
+# On a terminal: as wide as that, and the last column goes on where it began
+
+on_terminal() { script -qec "stty cols $1; '$NETRING' tune ens2f0 --facts '$FACTS/tune-ixgbe.facts'" /dev/null </dev/null | tr -d '\r'; }
+for columns in 50 80 120; do
+	on_terminal $columns >"$NR_TMP/table"
+	grep -q '^rps.0 ' "$NR_TMP/table" && ! grep -E "^.{$((columns + 1))}" "$NR_TMP/table" && ! grep ' $' "$NR_TMP/table"
+	ok $? "$columns columns" "$(cat "$NR_TMP/table")"
+	paste -sd' ' "$NR_TMP/table" | tr -s ' ' >"$NR_TMP/words-$columns"
+done
+cmp "$NR_TMP/words-50" "$NR_TMP/words-80" && cmp "$NR_TMP/words-50" "$NR_TMP/words-120"
+ok $? "with the same words" "$(diff "$NR_TMP/words-50" "$NR_TMP/words-120")"
+on_terminal 80 | awk '/^setting/ { at = index($0, "why") } /^rps.0/ { getline; exit !(substr($0, 1, at - 1) ~ /^ +$/ && substr($0, at, 1) != " ") }'
+ok $? "a hanging indent" "$(on_terminal 80)"
+lines=$("$NETRING" tune ens2f0 --facts "$FACTS/tune-ixgbe.facts" | grep -c '^[a-z].*  ')
+[ "$lines" = $((1 + $("$NETRING" tune ens2f0 --facts "$FACTS/tune-ixgbe.facts" --json | grep -c '"setting":'))) ]
+ok $? "in a pipe, one line for each" "$lines"
+
 # Apply and undo
 
 for interface in wide1 nr1 tap0; do
