@@ -423,7 +423,7 @@ static void add_notes(struct planner *planner)
 	if (facts_get(planner->facts, "if.lower"))
 		note(planner, "packets come to it through %s: tune that as well", facts_get(planner->facts, "if.lower"));
 	if (planner->profile == ADVICE_JUMBO)
-		note(planner, "the frames of the capture's own ring are set by NETRING_PROFILE=jumbo, not here");
+		note(planner, "what the capture's own ring holds is set by NETRING_PROFILE=jumbo, for AF_XDP by NETRING_XDP_FRAME_SIZE, not here");
 }
 
 void tune_plan_make(struct tune_plan *plan, const struct facts *facts, enum advice_profile profile)

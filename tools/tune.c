@@ -85,25 +85,30 @@ static void take_outcome(struct tune_row *row, int ret, const struct netring_err
 		snprintf(row->why, sizeof(row->why), "%.*s", (int)sizeof(row->why) - 1, error->text);
 }
 
-static void remember(struct tune_undo *undo, const struct tune_row *row, const struct facts *facts)
+/* As it is now that no other tune is at work; the plan was made before. */
+static void remember(struct tune_undo *undo, const struct tune_row *row, const struct facts *facts, struct ethtool *target)
 {
-	char number[16], fact[64];
+	struct netring_error error;
+	char now[TUNE_VALUE], number[16], fact[64];
 	const char *name;
 
+	if (tune_setting_get(target, row->setting, now, &error) < 0)
+		snprintf(now, sizeof(now), "%s", row->now ? row->now : "");
 	if (sscanf(row->setting, "nic.irq.%15[0-9].cpus", number) != 1) {
-		tune_undo_remember(undo, row->setting, row->now);
+		tune_undo_remember(undo, row->setting, now);
 		return;
 	}
 	snprintf(fact, sizeof(fact), "nic.irq.%s.name", number);
 	name = facts_get(facts, fact);
-	tune_undo_remember_interrupt(undo, number, name ? name : "", row->now);
+	tune_undo_remember_interrupt(undo, number, name ? name : "", now);
 }
 
-static int remember_all(struct tune_undo *undo, const struct tune_plan *plan, const struct facts *facts, struct netring_error *error)
+static int remember_all(struct tune_undo *undo, const struct tune_plan *plan, const struct facts *facts, struct ethtool *target,
+			struct netring_error *error)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->row[i].state == TUNE_CHANGE)
-			remember(undo, &plan->row[i], facts);
+			remember(undo, &plan->row[i], facts, target);
 	return tune_undo_save(undo, error);
 }
 
@@ -142,7 +147,7 @@ static int apply(const struct request *request, struct tune_report *report, stru
 	if (ret == 0)
 		ret = tune_target_open(&target, request->interface, index, &error);
 	if (ret == 0)
-		ret = remember_all(&undo, plan, facts, &error);
+		ret = remember_all(&undo, plan, facts, &target, &error);
 	if (ret == 0) {
 		outlive_the_session();
 		status = set_all(plan, &target) ? STATUS_OK : STATUS_FAILED;
@@ -225,7 +230,7 @@ static int take_back(const struct request *request)
 	if (ret == 0 && undo.exists)
 		ret = undo_opened(request, &undo, &error);
 	else if (ret == 0 && undo.other[0])
-		ret = error_set(&error, ENOENT, "there is nothing to undo: the %s that %s is about is in another network namespace",
+		ret = error_set(&error, ENOENT, "there is nothing to undo here: the %s that %s is about was tuned in another network namespace",
 				request->interface, undo.other);
 	else if (ret == 0 || ret == -ENOENT)
 		ret = error_set(&error, ENOENT, "there is nothing to undo: %s was not tuned since the machine was started (by what is in %s)",

@@ -341,7 +341,7 @@ expect "apply to another one of its name" 0 'To go back' tune gone1 --apply
 expect "and its undo" 0 'restored\.$' tune gone1 --undo
 [ "$gone" = "$(state_of gone1)" ]
 ok $? "are its own" "$(diff <(echo "$gone") <(state_of gone1))"
-expect "undo in another namespace" 1 'is about is in another network namespace' "$NETRING" tune gone1 --undo --state "$NR_TMP/state"
+expect "undo in another namespace" 1 'is about was tuned in another network namespace' "$NETRING" tune gone1 --undo --state "$NR_TMP/state"
 in_rx ip link del gone1
 rm -f "$(undo_file gone1)"
 
@@ -368,6 +368,42 @@ ok $? "is left alone"
 [ "$before" = "$(state_of wide1)" ]
 ok $? "the others are restored"
 rm -f "$(undo_file wide1)"
+
+# An interface with an interrupt: in files that stand for those of the kernel, in folders over /sys and /proc/irq. It goes from CPU 1 to CPU 0.
+with_irq() {
+	# shellcheck disable=SC2016 # expanded inside
+	nsenter --net="/run/netns/$NR_RX" unshare --mount sh -c '
+		mount --bind "$1/sys" /sys && mount --bind "$1/irq" /proc/irq && shift && exec "$@"' sh "$NR_TMP" "$@"
+}
+cpu() { cat "$NR_TMP/irq/9991/smp_affinity_list"; }
+in_rx ip link add irq1 numrxqueues 1 numtxqueues 1 type veth peer name irq0 numrxqueues 1 numtxqueues 1
+class=$NR_TMP/sys/class/net/irq1
+mkdir -p "$class/queues/rx-0" "$class/device/msi_irqs" "$NR_TMP/irq/9991/irq1-TxRx-0"
+in_rx ip -o link show irq1 | sed 's/:.*//' >"$class/ifindex"
+in_rx ip -o link show irq1 | sed 's/.*link\/ether \([0-9a-f:]*\).*/\1/' >"$class/address"
+echo 0 >"$class/queues/rx-0/rps_cpus"
+echo msix >"$class/device/msi_irqs/9991"
+echo 1 >"$NR_TMP/irq/9991/smp_affinity_list"
+if [ "$(nproc)" -ge 2 ]; then
+	expect "an interrupt is set" 0 'irq.9991.cpus +1 +0 +done' with_irq "$NETRING" tune irq1 --apply --state "$NR_TMP/state"
+	mv "$NR_TMP/irq/9991/irq1-TxRx-0" "$NR_TMP/irq/9991/nvme0q1"
+	expect "its number is a disk's now" 1 'failed: interrupt 9991 was irq1-TxRx-0, and is nvme0q1 now' with_irq "$NETRING" tune irq1 --undo --state "$NR_TMP/state"
+	[ "$(cpu)" = 0 ]
+	ok $? "whose CPU is left alone" "$(cpu)"
+	mv "$NR_TMP/irq/9991/nvme0q1" "$NR_TMP/irq/9991/irq1-TxRx-0"
+	expect "it is its own again" 0 'irq.9991.cpus +0 +1 +done' with_irq "$NETRING" tune irq1 --undo --state "$NR_TMP/state"
+	[ "$(cpu)" = 1 ] && [ -z "$(undo_file irq1)" ]
+	ok $? "and has its CPU again" "$(cpu)"
+	with_irq "$NETRING" tune irq1 --apply --state "$NR_TMP/state" >/dev/null
+	in_rx ip link set irq1 name lan1
+	mv "$class" "$NR_TMP/sys/class/net/lan1"
+	mv "$NR_TMP/irq/9991/irq1-TxRx-0" "$NR_TMP/irq/9991/lan1-TxRx-0"
+	expect "an interrupt that was renamed with its interface" 0 'irq.9991.cpus +0 +1 +done' with_irq "$NETRING" tune lan1 --undo --state "$NR_TMP/state"
+	in_rx ip link del lan1
+else
+	skip "an interrupt" "one CPU"
+	in_rx ip link del irq1
+fi
 
 # The host's default route
 
