@@ -11,22 +11,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "utf8.h"
 
 #define LINK "/memfd:" STATS_NAME " (deleted)"
 #define ANONYMOUS " /dev/zero (deleted)"
-#define TRIES 200
 #define PAGES_OF_A_PROCESS 64 /* one, and those of the processes that it was forked from */
-#define STALE_S 1.0
 
 /* A page and a process that has it open. */
 struct holder {
@@ -35,220 +29,11 @@ struct holder {
 	ino_t inode;
 };
 
-/* Where it is read. */
-struct page {
-	const struct stats_process *process;
-	dev_t device;
-	ino_t inode;
-	int fd;	      /* ours: of the page, or of the process's memory */
-	off_t offset; /* where in it the page begins */
-};
-
 struct search {
 	struct stats_views views;
 	struct holder *holder;
 	size_t holders;
 };
-
-static void clean(char *text, size_t size)
-{
-	unsigned length;
-
-	text[size - 1] = '\0';
-	for (; *text; text += length) {
-		length = utf8_printable(text);
-		if (length == 0) {
-			*text = '?';
-			length = 1;
-		}
-	}
-}
-
-/* The array with room for one more, zeroed. NULL: no memory; the array is as it was. */
-static void *grow(void *array, size_t count, size_t size)
-{
-	char *larger = reallocarray(array, count + 1, size);
-
-	if (larger)
-		memset(larger + count * size, 0, size);
-	return larger;
-}
-
-/* A small file of a process, NUL-terminated; empty if there is none. */
-static void read_text(int folder, const char *name, char *text, size_t size)
-{
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd >= 0 ? read(fd, text, size - 1) : -1;
-
-	text[length > 0 ? length : 0] = '\0';
-	if (fd >= 0)
-		close(fd);
-}
-
-/* The last number of the line is how the process sees itself. */
-static pid_t innermost_pid(const char *status)
-{
-	const char *line = strstr(status, "\nNStgid:"), *end;
-
-	if (!line)
-		return 0;
-	end = line + 1 + strcspn(line + 1, "\n");
-	while (end > line && isdigit((unsigned char)end[-1]))
-		end--;
-	return (pid_t)strtol(end, NULL, 10);
-}
-
-static void describe_process(struct stats_process *process, int folder, pid_t pid)
-{
-	char text[4096];
-	const char *state;
-	struct stat status;
-
-	memset(process, 0, sizeof(*process));
-	process->pid = pid;
-	read_text(folder, "comm", text, sizeof(process->name));
-	text[strcspn(text, "\n")] = '\0';
-	snprintf(process->name, sizeof(process->name), "%.*s", STATS_TEXT - 1, text);
-	clean(process->name, sizeof(process->name));
-	read_text(folder, "status", text, sizeof(text));
-	state = strstr(text, "\nState:\t");
-	process->state = state ? state[strlen("\nState:\t")] : '?';
-	process->own_pid = innermost_pid(text);
-	if (fstatat(folder, "ns/net", &status, 0) == 0)
-		process->namespace = status.st_ino;
-}
-
-/* Once for each process, whatever it may have. */
-static int refuse(struct search *search, const struct stats_process *process, const char *reason)
-{
-	struct stats_views *views = &search->views;
-	struct stats_refusal *larger, refusal = { .process = *process };
-
-	if (views->refusals && views->refusal[views->refusals - 1].process.pid == process->pid)
-		return 0;
-	larger = grow(views->refusal, views->refusals, sizeof(*larger));
-	if (!larger)
-		return -ENOMEM;
-	views->refusal = larger;
-	snprintf(refusal.reason, sizeof(refusal.reason), "%s", reason);
-	larger[views->refusals++] = refusal;
-	return 0;
-}
-
-/* Pages */
-
-static bool read_at(const struct page *page, void *buffer, size_t size, uint32_t record)
-{
-	return pread(page->fd, buffer, size, page->offset + (off_t)record * STATS_RECORD) == (ssize_t)size;
-}
-
-/* NULL if it is a page of this version. */
-static const char *check_head(const struct page *page, struct stats_head *head, char reason[128])
-{
-	if (!read_at(page, head, sizeof(*head), 0) || head->magic != STATS_MAGIC)
-		return "it is no page of statistics";
-	if (head->version != STATS_VERSION) {
-		snprintf(reason, 128, "its statistics are of version %u, and this is for version %d: use the netring command of its version",
-			 head->version, STATS_VERSION);
-		return reason;
-	}
-	if (head->size != STATS_SIZE || head->record != STATS_RECORD || head->records > STATS_RECORDS_MAX)
-		return "its statistics contradict themselves";
-	clean(head->program, sizeof(head->program));
-	clean(head->library, sizeof(head->library));
-	return NULL;
-}
-
-/* A few times over, until nothing was written meanwhile. */
-static bool read_together(const struct page *page, struct stats_view *view)
-{
-	uint32_t rings = view->capture.rings;
-
-	for (unsigned i = 0; i < TRIES; i++) {
-		struct stats_capture after;
-
-		if (!read_at(page, &view->capture, sizeof(view->capture), view->number))
-			return false;
-		for (uint32_t ring = 0; ring < rings; ring++)
-			if (!read_at(page, &view->ring[ring], sizeof(view->ring[ring]), view->number + 1 + ring))
-				return false;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (!read_at(page, &after, sizeof(after), view->number) || after.kind != STATS_CAPTURE || after.rings != rings ||
-		    view->capture.rings != rings)
-			return false;
-		view->torn = (view->capture.seq & 1) || after.seq != view->capture.seq;
-		if (!view->torn)
-			return true;
-		sched_yield();
-	}
-	return true;
-}
-
-static double age_of(const struct stats_capture *capture)
-{
-	struct timespec now;
-	double age;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)capture->updated_ns / 1e9;
-	return age >= 0 && capture->updated_ns != 0 ? age : -1;
-}
-
-/* 1: there is a capture. 0: it has gone, or does not make sense. */
-static int read_capture(const struct page *page, const struct stats_head *head, uint32_t number, struct stats_view *view)
-{
-	view->number = number;
-	view->head = *head;
-	view->ring = calloc(view->capture.rings, sizeof(*view->ring));
-	if (!view->ring)
-		return -ENOMEM;
-	if (!read_together(page, view) || view->capture.state == STATS_CLOSED) {
-		free(view->ring);
-		return 0;
-	}
-	clean(view->capture.why, sizeof(view->capture.why));
-	for (uint32_t i = 0; i < view->capture.rings; i++)
-		clean(view->ring[i].interface, sizeof(view->ring[i].interface));
-	view->age_s = age_of(&view->capture);
-	view->device = page->device;
-	view->inode = page->inode;
-	return 1;
-}
-
-static int read_page(struct search *search, const struct page *page)
-{
-	struct stats_head head;
-	char text[128];
-	const char *reason = check_head(page, &head, text);
-
-	if (reason)
-		return refuse(search, page->process, reason);
-	for (uint32_t i = 1; i < head.records; i++) {
-		struct stats_view view = { 0 }, *place;
-		int ret;
-
-		if (!read_at(page, &view.capture, sizeof(view.capture), i) || view.capture.kind != STATS_CAPTURE)
-			continue;
-		if (view.capture.rings == 0 || view.capture.rings >= head.records - i)
-			return refuse(search, page->process, "its statistics contradict themselves");
-		ret = read_capture(page, &head, i, &view);
-		if (ret < 0)
-			return ret;
-		i += view.capture.rings;
-		if (ret == 0)
-			continue;
-		place = grow(search->views.view, search->views.views, sizeof(*place));
-		if (!place) {
-			free(view.ring);
-			return -ENOMEM;
-		}
-		search->views.view = place;
-		place[search->views.views++] = view;
-	}
-	return 0;
-}
-
-/* The search */
 
 /* Opened only when it is known to be a regular file: others may do something when they are. By O_PATH, so that it stays the one that was looked at. */
 static int open_regular(int folder, const char *name, struct stat *status, const char **reason)
@@ -302,21 +87,21 @@ static bool has_too_many(const struct search *search, pid_t pid)
 }
 
 /* Notes who has the page, and reads it if nobody had it before. */
-static int take_page(struct search *search, const struct page *page)
+static int take_page(struct search *search, const struct stats_place *page)
 {
 	struct holder *holder;
 	bool is_read = false;
 
 	if (has_too_many(search, page->process->pid))
-		return refuse(search, page->process, "it has too many pages of statistics");
+		return stats_views_refuse(&search->views, page->process, "it has too many pages of statistics");
 	for (size_t i = 0; i < search->holders && !is_read; i++)
 		is_read = search->holder[i].device == page->device && search->holder[i].inode == page->inode;
-	holder = grow(search->holder, search->holders, sizeof(*holder));
+	holder = stats_array_grow(search->holder, search->holders, sizeof(*holder));
 	if (!holder)
 		return -ENOMEM;
 	search->holder = holder;
 	holder[search->holders++] = (struct holder){ *page->process, page->device, page->inode };
-	return is_read ? 0 : read_page(search, page);
+	return is_read ? 0 : stats_views_read(&search->views, page);
 }
 
 static int take_descriptor(struct search *search, int process_folder, int folder, const char *name, pid_t pid)
@@ -329,12 +114,12 @@ static int take_descriptor(struct search *search, int process_folder, int folder
 	if (fd < 0 && !reason)
 		return 0;
 	if (fd < 0) {
-		describe_process(&process, process_folder, pid);
-		return refuse(search, &process, reason);
+		stats_process_describe(&process, process_folder, pid);
+		return stats_views_refuse(&search->views, &process, reason);
 	}
 	if (!is_known(search, pid, &status)) {
-		describe_process(&process, process_folder, pid);
-		ret = take_page(search, &(struct page){ &process, status.st_dev, status.st_ino, fd, 0 });
+		stats_process_describe(&process, process_folder, pid);
+		ret = take_page(search, &(struct stats_place){ &process, status.st_dev, status.st_ino, fd, 0 });
 	}
 	close(fd);
 	return ret;
@@ -392,8 +177,8 @@ static int take_memory(struct search *search, int process_folder, const char *li
 		return 0;
 	}
 	if (begins_like_a_page(fd, offset)) {
-		describe_process(&process, process_folder, pid);
-		ret = take_page(search, &(struct page){ &process, status.st_dev, status.st_ino, fd, offset });
+		stats_process_describe(&process, process_folder, pid);
+		ret = take_page(search, &(struct stats_place){ &process, status.st_dev, status.st_ino, fd, offset });
 	}
 	close(fd);
 	return ret;
@@ -418,22 +203,13 @@ static int take_memories(struct search *search, int process_folder, pid_t pid)
 	return ret;
 }
 
-/* Threads of the kernel and zombies have none, and no captures. */
-static bool has_memory(int process)
-{
-	char text[4096];
-
-	read_text(process, "status", text, sizeof(text));
-	return strstr(text, "\nVmSize:") != NULL;
-}
-
 /* `process` is the folder of any thread: what one has, all have. That of the process is the first thread's. */
 static int take_thread(struct search *search, int process, pid_t pid)
 {
 	int folder = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
 	DIR *descriptors;
 
-	if (folder < 0 && (errno == EACCES || errno == EPERM) && has_memory(process))
+	if (folder < 0 && (errno == EACCES || errno == EPERM) && stats_process_has_memory(process))
 		search->views.hidden++;
 	descriptors = folder >= 0 ? fdopendir(folder) : NULL;
 	if (descriptors) {
@@ -447,36 +223,6 @@ static int take_thread(struct search *search, int process, pid_t pid)
 	return ret;
 }
 
-static bool is_zombie(int process)
-{
-	char text[4096];
-
-	read_text(process, "status", text, sizeof(text));
-	return strstr(text, "\nState:\tZ") != NULL;
-}
-
-/* A folder of one more thread of a process whose first thread has ended; -1: it has none. */
-static int open_living_thread(int process)
-{
-	int folder = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread = -1;
-	DIR *threads = folder >= 0 ? fdopendir(folder) : NULL;
-	const struct dirent *entry;
-
-	while (threads && thread < 0 && (entry = readdir(threads))) {
-		if (isdigit((unsigned char)entry->d_name[0]))
-			thread = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (thread >= 0 && is_zombie(thread)) {
-			close(thread);
-			thread = -1;
-		}
-	}
-	if (threads)
-		closedir(threads);
-	else if (folder >= 0)
-		close(folder);
-	return thread;
-}
-
 static int take_process(struct search *search, int proc, const char *name)
 {
 	int process = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread, ret;
@@ -484,7 +230,7 @@ static int take_process(struct search *search, int proc, const char *name)
 
 	if (process < 0)
 		return 0;
-	thread = is_zombie(process) ? open_living_thread(process) : process;
+	thread = stats_process_is_zombie(process) ? stats_process_open_living_thread(process) : process;
 	ret = thread >= 0 ? take_thread(search, thread, pid) : 0;
 	if (thread >= 0 && thread != process)
 		close(thread);
@@ -571,43 +317,4 @@ int stats_views_find(struct stats_views *views, const char *proc, struct netring
 		qsort(views->view, views->views, sizeof(*views->view), compare);
 	number_apart(views);
 	return ret;
-}
-
-void stats_views_free(struct stats_views *views)
-{
-	for (size_t i = 0; i < views->views; i++)
-		free(views->view[i].ring);
-	free(views->view);
-	free(views->refusal);
-	memset(views, 0, sizeof(*views));
-}
-
-bool stats_view_is_stale(const struct stats_view *view)
-{
-	if (view->process.state == 'T' || view->process.state == 't' || view->age_s < 0)
-		return true;
-	return view->capture.state == STATS_READING && view->age_s > STALE_S;
-}
-
-struct stats_ring stats_view_sum(const struct stats_view *view)
-{
-	struct stats_ring sum = { 0 };
-
-	for (uint32_t i = 0; i < view->capture.rings; i++) {
-		const struct stats_ring *ring = &view->ring[i];
-
-		sum.bytes_asked += ring->bytes_asked;
-		sum.bytes_got += ring->bytes_got;
-		sum.packets += ring->packets;
-		sum.drops += ring->drops;
-		sum.freezes += ring->freezes;
-		sum.delivered += ring->delivered;
-		sum.rejected += ring->rejected;
-		sum.bytes += ring->bytes;
-		sum.xdp_ring_full += ring->xdp_ring_full;
-		sum.xdp_fill_empty += ring->xdp_fill_empty;
-		sum.xdp_other += ring->xdp_other;
-		sum.losing |= ring->losing != 0;
-	}
-	return sum;
 }
