@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct cpus *cpus, unsigned long cpu)
+void cpus_add(struct cpus *cpus, unsigned long cpu)
 {
 	if (cpu < CPU_SET_MAX)
 		cpus->bits[cpu / 64] |= (uint64_t)1 << cpu % 64;
@@ -30,7 +30,7 @@ struct cpus cpus_from_list(const char *list)
 		if (*end == '-' && isdigit((unsigned char)end[1]))
 			last = strtoul(end + 1, &end, 10);
 		for (unsigned long cpu = first; cpu <= last && cpu < CPU_SET_MAX; cpu++)
-			add(&cpus, cpu);
+			cpus_add(&cpus, cpu);
 		list = *end == ',' ? end + 1 : end;
 	}
 	return cpus;
@@ -53,7 +53,7 @@ struct cpus cpus_from_mask(const char *mask)
 			continue;
 		for (unsigned bit = 0; bit < 4; bit++)
 			if (digit_value(mask[length]) >> bit & 1)
-				add(&cpus, cpu + bit);
+				cpus_add(&cpus, cpu + bit);
 		cpu += 4;
 	}
 	return cpus;

@@ -23,6 +23,8 @@ struct cpus cpus_from_mask(const char *mask);
 void cpus_to_list(const struct cpus *cpus, char *list, size_t size);
 void cpus_to_mask(const struct cpus *cpus, char *mask, size_t size);
 
+/* Nothing happens if there are too many. */
+void cpus_add(struct cpus *cpus, unsigned long cpu);
 bool cpus_has(const struct cpus *cpus, unsigned cpu);
 unsigned cpus_count(const struct cpus *cpus);
 

@@ -8,7 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu-set.h"
+
 /* Findings */
+
+/* 'eth0' as a shell takes it: as it stands if there is nothing in it that a shell would see. */
+static void quote(const char *name, char *out, size_t size)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@:-";
+	size_t at = 0;
+
+	if (*name && *name != '-' && name[strspn(name, harmless)] == '\0') {
+		snprintf(out, size, "%s", name);
+		return;
+	}
+	out[at++] = '\'';
+	for (; *name && at + 7 < size; name++)
+		if (*name == '\'')
+			at += (size_t)snprintf(out + at, size - at, "'\\''");
+		else
+			out[at++] = *name;
+	out[at++] = '\'';
+	out[at] = '\0';
+}
+
+void doctor_start(struct doctor *doctor, const struct facts *facts)
+{
+	const char *name = facts_get(facts, "if.name");
+
+	*doctor = (struct doctor){ .facts = facts };
+	if (name)
+		quote(name, doctor->quoted, sizeof(doctor->quoted));
+}
 
 static void DOCTOR_FORMAT(3, 0) set_text(struct doctor *doctor, char **text, const char *format, va_list arguments)
 {
@@ -148,38 +179,11 @@ bool doctor_is_cpu_list(const char *text)
 	return text && isdigit((unsigned char)*text) && text[strspn(text, "0123456789,-")] == '\0';
 }
 
-bool doctor_cpu_is_in(const char *list, long cpu)
-{
-	while (list && isdigit((unsigned char)*list)) {
-		char *end;
-		long first = strtol(list, &end, 10), last = first;
-
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		if (first <= cpu && cpu <= last)
-			return true;
-		list = *end == ',' ? end + 1 : NULL;
-	}
-	return false;
-}
-
-/* More than any kernel has. */
-#define CPU_NUMBER_MAX (1 << 20)
-
 long doctor_cpus_in(const char *list)
 {
-	long count = 0;
+	struct cpus cpus = cpus_from_list(list);
 
-	while (list && isdigit((unsigned char)*list)) {
-		char *end;
-		long first = strtol(list, &end, 10), last = first;
-
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		count += last >= first && last < CPU_NUMBER_MAX ? last - first + 1 : 0;
-		list = *end == ',' ? end + 1 : NULL;
-	}
-	return count;
+	return cpus_count(&cpus);
 }
 
 int64_t doctor_most_queues(const struct doctor *doctor)

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu-set.h"
 #include "doctor-rules.h"
-
-#define CPUS_MAX 1024
 
 static bool is_busy(const struct doctor *doctor)
 {
@@ -69,20 +68,21 @@ void doctor_rule_rss(struct doctor *doctor)
 struct interrupts {
 	unsigned all, remote, cpus;
 	int example; /* the number of a remote one */
-	bool seen[CPUS_MAX];
+	struct cpus seen;
 };
 
-static void count_interrupt(struct interrupts *interrupts, long number, const char *cpus, const char *local)
+static void count_interrupt(struct interrupts *interrupts, long number, const char *list, const struct cpus *local)
 {
-	long cpu = strtol(cpus, NULL, 10);
+	struct cpus cpus = cpus_from_list(list);
+	int cpu = cpus_nth(&cpus, 0);
 
-	if (!isdigit((unsigned char)*cpus) || cpu < 0 || cpu >= CPUS_MAX)
+	if (cpu < 0)
 		return;
 	interrupts->all++;
-	if (!interrupts->seen[cpu])
+	if (!cpus_has(&interrupts->seen, (unsigned)cpu))
 		interrupts->cpus++;
-	interrupts->seen[cpu] = true;
-	if (local && !doctor_cpu_is_in(local, cpu)) {
+	cpus_add(&interrupts->seen, (unsigned)cpu);
+	if (local && !cpus_has(local, (unsigned)cpu)) {
 		interrupts->remote++;
 		interrupts->example = (int)number;
 	}
@@ -106,7 +106,8 @@ static bool is_of_queue(const char *name)
 static struct interrupts find_interrupts(const struct doctor *doctor)
 {
 	static const char prefix[] = "nic.irq.";
-	const char *local = doctor_fact(doctor, "nic.local_cpus");
+	const char *list = doctor_fact(doctor, "nic.local_cpus");
+	struct cpus local = cpus_from_list(list ? list : "");
 	struct interrupts interrupts = { 0 };
 	const struct fact *fact;
 	size_t at = 0;
@@ -123,7 +124,7 @@ static struct interrupts find_interrupts(const struct doctor *doctor)
 			continue;
 		snprintf(name, sizeof(name), "nic.irq.%ld.effective", number);
 		effective = doctor_fact(doctor, name);
-		count_interrupt(&interrupts, number, effective && *effective ? effective : fact->value, local);
+		count_interrupt(&interrupts, number, effective && *effective ? effective : fact->value, list ? &local : NULL);
 	}
 	return interrupts;
 }

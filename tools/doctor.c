@@ -8,7 +8,6 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <getopt.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,55 +29,27 @@ static const struct command_text text = {
 	"Find out what costs captures packets on this host, or on interface IF, and whether netring gets into PROGRAM.\n"
 	"Nothing is changed. Without IF: the host, and a line for each interface.\n"
 	"\n"
-	"  -s, --seconds N        look at the traffic on IF for so long; 1 without this, 0: not at all\n"
+	"  -s, --seconds N        look at the traffic for so long; 1 without this, 0: not at all\n"
 	"  -j, --json             the same for programs\n"
 	"  -r, --record           print the facts instead of judging them: for somebody who knows more\n"
-	"  -F, --facts FILE       judge such a recording instead of this host\n"
+	"  -f, --facts FILE       judge such a recording instead of this host\n"
 	"  -L, --library-dir DIR  take " NETRING_PCAP_SONAME " from DIR instead of " NETRING_SHIM_DIR "\n"
 	"\n"
 	"Exit status: 0 fine, 1 something costs packets, 2 capture is impossible (or the command line is wrong).\n",
 };
 
 struct request {
-	const char *interface, *facts, *folder;
-	char **program; /* with its arguments; NULL: none */
+	const char *interface, *facts;
+	const char *folder; /* NULL: it was not given */
+	char **program;	    /* with its arguments; NULL: none */
 	unsigned milliseconds;
-	bool json, record;
+	bool json, record, seconds_given;
 };
 
 static int fail(const struct netring_error *error)
 {
 	fprintf(stderr, "netring doctor: %s\n", error->text);
 	return STATUS_BROKEN;
-}
-
-/* 'eth0' as a shell takes it: as it stands if there is nothing in it that a shell would see. */
-static void quote(const char *name, char *out, size_t size)
-{
-	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@:-";
-	size_t at = 0;
-
-	if (*name && *name != '-' && name[strspn(name, harmless)] == '\0') {
-		snprintf(out, size, "%s", name);
-		return;
-	}
-	out[at++] = '\'';
-	for (; *name && at + 7 < size; name++)
-		if (*name == '\'')
-			at += (size_t)snprintf(out + at, size - at, "'\\''");
-		else
-			out[at++] = *name;
-	out[at++] = '\'';
-	out[at] = '\0';
-}
-
-static void start(struct doctor *doctor, const struct facts *facts)
-{
-	const char *name = facts_get(facts, "if.name");
-
-	*doctor = (struct doctor){ .facts = facts };
-	if (name)
-		quote(name, doctor->quoted, sizeof(doctor->quoted));
 }
 
 static int status_of(enum doctor_group group)
@@ -95,29 +66,35 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* An interface that is not there is a finding, not a failure. */
-static int collect_interface(struct facts *facts, const char *interface, unsigned milliseconds, struct netring_error *error)
+/* A second of traffic, or as long as was asked for, of the interface or of all. */
+static int watch_traffic(struct facts *facts, struct doctor_overview *overview, unsigned milliseconds, struct netring_error *error)
 {
-	int ret = facts_collect_interface(facts, interface, error);
+	struct facts_watch *watch;
+	int ret;
 
-	if (ret == -ENODEV) {
-		facts_set(facts, "if.name", interface);
-		facts_set(facts, "if.missing", error->text);
+	if (milliseconds == 0 || facts_get(facts, "if.missing"))
 		return 0;
-	}
-	if (ret == 0 && milliseconds)
-		ret = facts_collect_rate(facts, interface, milliseconds, error);
-	return ret;
+	ret = facts_watch_traffic(&watch, milliseconds, error);
+	if (ret < 0)
+		return ret;
+	facts_collect_rate(facts, watch);
+	doctor_overview_collect_rates(overview, watch);
+	facts_watch_free(watch);
+	return 0;
 }
 
-static int collect(struct facts *facts, const struct request *request, struct netring_error *error)
+static int collect(struct facts *facts, struct doctor_overview *overview, const struct request *request, struct netring_error *error)
 {
 	int ret = facts_collect_host(facts, error);
 
+	if (ret == 0 && !request->interface && !request->record)
+		ret = doctor_overview_collect(overview, facts, error);
 	if (ret == 0 && request->interface)
-		ret = collect_interface(facts, request->interface, request->milliseconds, error);
+		ret = doctor_collect_interface(facts, request->interface, error);
+	if (ret == 0)
+		ret = watch_traffic(facts, overview, request->milliseconds, error);
 	if (ret == 0 && request->program)
-		ret = doctor_collect_program(facts, request->program, request->folder, error);
+		ret = doctor_collect_program(facts, request->program, request->folder ? request->folder : NETRING_SHIM_DIR, error);
 	if (ret == 0)
 		doctor_collect_own(facts, request->interface, base_name(facts_get(facts, "program.name")));
 	if (ret == 0 && facts->failed)
@@ -125,101 +102,46 @@ static int collect(struct facts *facts, const struct request *request, struct ne
 	return ret;
 }
 
-/* The overview */
-
-/* The host's facts, and of this interface. */
-static int judge_interface(const struct facts *host, const char *name, struct doctor_interface_verdict *verdict, struct netring_error *error)
-{
-	struct facts facts = { 0 };
-	const struct doctor_finding *first = NULL;
-	struct doctor doctor;
-	int ret;
-
-	for (size_t i = 0; i < host->count; i++)
-		facts_set(&facts, host->fact[i].name, host->fact[i].value);
-	ret = collect_interface(&facts, name, 0, error);
-	if (ret == 0)
-		doctor_collect_own(&facts, name, NULL);
-	start(&doctor, &facts);
-	doctor_judge_interface(&doctor);
-	snprintf(verdict->name, sizeof(verdict->name), "%s", name);
-	verdict->group = doctor_verdict(&doctor, NULL, &first);
-	if (first)
-		verdict->why = strdup(first->what);
-	for (size_t i = 0; i < doctor.count; i++)
-		verdict->more += first && doctor.finding[i].group == verdict->group && &doctor.finding[i] != first;
-	doctor_free(&doctor);
-	facts_free(&facts);
-	return ret;
-}
-
-static int judge_interfaces(const struct facts *host, struct doctor_overview *overview, struct netring_error *error)
-{
-	struct if_nameindex *all = if_nameindex();
-	size_t count = 0;
-	int ret = 0;
-
-	if (!all)
-		return error_errno(error, errno, "cannot list the interfaces");
-	while (all[count].if_index)
-		count++;
-	overview->interface = calloc(count + 1, sizeof(*overview->interface));
-	if (!overview->interface)
-		ret = error_errno(error, ENOMEM, "cannot list the interfaces");
-	for (size_t i = 0; ret == 0 && i < count; i++)
-		ret = judge_interface(host, all[i].if_name, &overview->interface[overview->count++], error);
-	if_freenameindex(all);
-	return ret;
-}
-
-static void free_overview(struct doctor_overview *overview)
-{
-	for (size_t i = 0; i < overview->count; i++)
-		free(overview->interface[i].why);
-	free(overview->interface);
-}
-
 /* Reporting */
 
-static int judge(const struct facts *facts, const struct request *request)
+static int judge(const struct facts *facts, struct doctor_overview *overview, const struct request *request)
 {
-	struct doctor_overview overview = { 0 };
 	struct netring_error error = { 0 };
 	struct doctor doctor;
 	enum doctor_group group;
-	int ret = 0;
+	int ret;
 
-	start(&doctor, facts);
+	doctor_start(&doctor, facts);
 	doctor_judge_program(&doctor);
 	doctor_judge_interface(&doctor);
 	doctor_judge_host(&doctor);
-	if (!request->facts && !request->interface)
-		ret = judge_interfaces(facts, &overview, &error);
+	ret = doctor_overview_judge(overview, &error);
 	if (ret == 0 && doctor.failed)
 		ret = error_errno(&error, ENOMEM, "cannot keep the findings");
 	if (ret == 0 && request->json)
-		doctor_print_json(&doctor, &overview);
+		doctor_print_json(&doctor, overview);
 	else if (ret == 0)
-		doctor_print_text(&doctor, &overview);
-	group = doctor_worst(&doctor, &overview);
+		doctor_print_text(&doctor, overview);
+	group = doctor_worst(&doctor, overview);
 	doctor_free(&doctor);
-	free_overview(&overview);
 	return ret < 0 ? fail(&error) : status_of(group);
 }
 
 static int run(const struct request *request)
 {
 	struct facts facts = { 0 };
+	struct doctor_overview overview = { 0 };
 	struct netring_error error = { 0 };
 	int status = STATUS_FINE;
-	int ret = request->facts ? facts_load(&facts, request->facts, &error) : collect(&facts, request, &error);
+	int ret = request->facts ? facts_load(&facts, request->facts, &error) : collect(&facts, &overview, request, &error);
 
 	if (ret < 0)
 		status = fail(&error);
 	else if (request->record)
 		facts_print(&facts, stdout);
 	else
-		status = judge(&facts, request);
+		status = judge(&facts, &overview, request);
+	doctor_overview_free(&overview);
 	facts_free(&facts);
 	return status;
 }
@@ -247,6 +169,7 @@ static int take_seconds(struct request *request, const char *argument)
 	if (*argument < '0' || *argument > '9' || *end || seconds > SECONDS_MOST)
 		return complain_usage(&text, "--seconds %s: must be a number, 0..%d", argument, SECONDS_MOST);
 	request->milliseconds = (unsigned)seconds * 1000;
+	request->seconds_given = true;
 	return STATUS_OK;
 }
 
@@ -254,6 +177,10 @@ static int check_request(const struct request *request)
 {
 	if (request->facts && (request->interface || request->program || request->record))
 		return complain_usage(&text, "--facts judges a recording: no interface, program or --record with it");
+	if (request->facts && request->seconds_given)
+		return complain_usage(&text, "--facts judges a recording, which has its own sample: no --seconds with it");
+	if (request->folder && !request->program)
+		return complain_usage(&text, "--library-dir says what a program is to load: it goes with -- PROGRAM only");
 	if (request->record && request->json)
 		return complain_usage(&text, "--record and --json: one of them");
 	if (request->program && !request->program[0])
@@ -277,7 +204,7 @@ static int read_option(struct request *request, int option, char **argv)
 	case 'r':
 		request->record = true;
 		return STATUS_OK;
-	case 'F':
+	case 'f':
 		request->facts = optarg;
 		return STATUS_OK;
 	case 'L':
@@ -294,17 +221,17 @@ int doctor_main(int argc, char **argv)
 		{ "seconds", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "record", no_argument, NULL, 'r' },
-		{ "facts", required_argument, NULL, 'F' },
+		{ "facts", required_argument, NULL, 'f' },
 		{ "library-dir", required_argument, NULL, 'L' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct request request = { .milliseconds = 1000, .folder = NETRING_SHIM_DIR };
+	struct request request = { .milliseconds = 1000 };
 	int option, status = STATUS_OK;
 
 	argc = split(&request, argc, argv);
 	opterr = 0;
-	while (status == STATUS_OK && (option = getopt_long(argc, argv, ":s:jrF:L:h", options, NULL)) != -1) {
+	while (status == STATUS_OK && (option = getopt_long(argc, argv, ":s:jrf:L:h", options, NULL)) != -1) {
 		if (option == 'h')
 			return print_usage(&text);
 		status = read_option(&request, option, argv);

@@ -30,7 +30,7 @@ struct doctor_finding {
 	char *mend;		/* commands for a shell, one in each line; or NULL */
 };
 
-/* A patient. Start with facts set and all else zero. */
+/* A patient. */
 struct doctor {
 	const struct facts *facts;
 	const char *about;	/* of the findings to come */
@@ -49,6 +49,8 @@ void doctor_cost(struct doctor *doctor, const char *format, ...) DOCTOR_FORMAT(2
 /* Only what was checked or quoted may go into a command: facts may come from strangers. Several calls: several lines. */
 void doctor_mend(struct doctor *doctor, const char *format, ...) DOCTOR_FORMAT(2, 3);
 
+/* Of these facts, which are to stay, and no findings yet. */
+void doctor_start(struct doctor *doctor, const struct facts *facts);
 void doctor_free(struct doctor *doctor);
 
 /* The worst group that there is among findings about `about`, NULL for all; and the first finding in it in *first, if that is not NULL. */
@@ -97,9 +99,6 @@ bool doctor_is_cpu_list(const char *text);
 /* How many CPUs are in it. */
 long doctor_cpus_in(const char *list);
 
-/* Whether CPU number is in the list "0-3,8". */
-bool doctor_cpu_is_in(const char *list, long cpu);
-
 /* How many queues packets come in by: what RSS uses, else channels, else what sysfs has; at least 1. */
 int64_t doctor_queues(const struct doctor *doctor);
 
@@ -118,10 +117,11 @@ const char *doctor_bytes(double bytes);		/* 256 MiB */
 const char *doctor_bits(double per_second);	/* 6.1 Gbit/s */
 const char *doctor_time(double seconds);	/* 34 us, 1.2 s */
 
-/* Reports, on standard output. */
+/* Each interface, where none was asked for. All zero: empty. */
 
 struct doctor_interface_verdict {
 	char name[64];
+	struct facts facts; /* the host's among them */
 	enum doctor_group group;
 	char *why; /* NULL if it is fine */
 	size_t more; /* findings of that group beside the one in why */
@@ -132,13 +132,29 @@ struct doctor_overview {
 	size_t count;
 };
 
+/* Fills an empty one with what is known of each interface; 0 or -errno with a sentence, and doctor_overview_free in either case. */
+int doctor_overview_collect(struct doctor_overview *overview, const struct facts *host, struct netring_error *error);
+
+/* Their traffic, from one watch (facts-collect.h). */
+struct facts_watch;
+void doctor_overview_collect_rates(struct doctor_overview *overview, const struct facts_watch *watch);
+
+/* Sets group, why and more. 0, or -ENOMEM with a sentence. */
+int doctor_overview_judge(struct doctor_overview *overview, struct netring_error *error);
+void doctor_overview_free(struct doctor_overview *overview);
+
 /* Of all. An interface that is broken, because it is down, say, concerns who captures there, not the host. */
 enum doctor_group doctor_worst(const struct doctor *doctor, const struct doctor_overview *overview);
+
+/* Reports, on standard output. */
 
 void doctor_print_text(const struct doctor *doctor, const struct doctor_overview *overview);
 void doctor_print_json(const struct doctor *doctor, const struct doctor_overview *overview);
 
-/* Facts of netring's own. */
+/* Facts. */
+
+/* As facts_collect_interface, but of one that is not there if.missing tells, and that is no failure. */
+int doctor_collect_interface(struct facts *facts, const char *interface, struct netring_error *error);
 
 /* What a capture on interface (NULL: any) by program (NULL: any) would ask for, as try.* and want.*; opens sockets and closes them. */
 void doctor_collect_own(struct facts *facts, const char *interface, const char *program);

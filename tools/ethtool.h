@@ -56,6 +56,9 @@ int ethtool_features_set(struct ethtool *ethtool, const char *fact, const char *
 /* Driver, RSS, time stamps, the driver's own counters: what is only read. */
 void ethtool_driver_collect(struct ethtool *ethtool, struct facts *facts);
 
+/* Of these the counters alone: nic.driver_count.NAME of those that speak of losses and are not 0. */
+void ethtool_losses_collect(struct ethtool *ethtool, struct facts *facts);
+
 /* What an answer says: for tests. The group is that of "nic.ring" and its like. MNL_CB_OK, or MNL_CB_ERROR with errno. */
 struct ethtool_answer {
 	const char *group;

@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cpu-set.h"
 #include "facts-collect.h"
 #include "host-file.h"
 #include "host-losses.h"
@@ -22,9 +23,6 @@
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
-
-/* Rows of /proc/net/softnet_stat. */
-#define SOFTNET_CPUS 4096
 
 static const char *const sysctls[] = {
 	"net.core.netdev_budget",
@@ -63,10 +61,7 @@ static void collect_sysctl(struct facts *facts, const char *name)
 	char path[128], fact[128], line[HOST_FILE_LINE];
 	int ret;
 
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	for (char *c = path; *c; c++)
-		if (*c == '.')
-			*c = '/';
+	host_file_sysctl(path, sizeof(path), name);
 	snprintf(fact, sizeof(fact), "host.sysctl.%s", name);
 	ret = host_file_line(line, sizeof(line), path);
 	if (ret == -ENOENT && strncmp(name, "net.core.", 9) == 0)
@@ -87,41 +82,36 @@ static void collect_machine(struct facts *facts)
 	facts_set(facts, "host.machine", names.machine);
 }
 
-/* How many numbers a list like "0-3,8" has. */
-static unsigned list_count(const char *list)
+/* Counters since boot are old or new by it. */
+static void collect_uptime(struct facts *facts)
 {
-	unsigned count = 0;
+	char line[HOST_FILE_LINE];
 
-	while (isdigit((unsigned char)*list)) {
-		char *end;
-		unsigned long first = strtoul(list, &end, 10), last = first;
-
-		if (*end == '-')
-			last = strtoul(end + 1, &end, 10);
-		count += last >= first ? (unsigned)(last - first + 1) : 0;
-		list = *end == ',' ? end + 1 : end;
-	}
-	return count;
+	if (host_file_line(line, sizeof(line), "/proc/uptime") == 0 && isdigit((unsigned char)line[0]))
+		facts_set_number(facts, "host.uptime", (int64_t)strtoull(line, NULL, 10));
 }
 
 static void collect_cpus(struct facts *facts)
 {
 	char line[HOST_FILE_LINE];
-	cpu_set_t *allowed = CPU_ALLOC(8192);
+	cpu_set_t *allowed = CPU_ALLOC(CPU_SET_MAX);
+	struct cpus nodes;
 
 	facts_set_number(facts, "host.cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	if (host_file_line(line, sizeof(line), "/sys/devices/system/cpu/online") == 0)
 		facts_set(facts, "host.cpus_online", line);
-	if (allowed && sched_getaffinity(0, CPU_ALLOC_SIZE(8192), allowed) == 0)
-		facts_set_number(facts, "host.cpus_allowed", CPU_COUNT_S(CPU_ALLOC_SIZE(8192), allowed));
+	if (allowed && sched_getaffinity(0, CPU_ALLOC_SIZE(CPU_SET_MAX), allowed) == 0)
+		facts_set_number(facts, "host.cpus_allowed", CPU_COUNT_S(CPU_ALLOC_SIZE(CPU_SET_MAX), allowed));
 	CPU_FREE(allowed);
 	/* A kernel without NUMA has no such file, and one node. */
-	if (host_file_line(line, sizeof(line), "/sys/devices/system/node/online") == 0)
-		facts_set_number(facts, "host.nodes", list_count(line));
-	else if (access("/sys/devices/system", F_OK) == 0)
+	if (host_file_line(line, sizeof(line), "/sys/devices/system/node/online") == 0) {
+		nodes = cpus_from_list(line); /* written as CPUs are */
+		facts_set_number(facts, "host.nodes", cpus_count(&nodes));
+	} else if (access("/sys/devices/system", F_OK) == 0) {
 		facts_set_number(facts, "host.nodes", 1);
-	else
+	} else {
 		facts_why(facts, "host.nodes", "/sys is not there");
+	}
 }
 
 static bool is_container(void)
@@ -233,48 +223,18 @@ static void collect_hugepages(struct facts *facts)
 	}
 }
 
-/* The eleventh column; always 0 if the kernel has no flow limits. */
-static void collect_flow_limit(struct facts *facts)
-{
-	FILE *file = fopen("/proc/net/softnet_stat", "re");
-	char line[512];
-	uint64_t sum = 0;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		unsigned long column = 0;
-		char *at = line, *end;
-
-		for (int i = 0; i < 11; i++, at = end) {
-			column = strtoul(at, &end, 16);
-			if (end == at)
-				column = 0;
-		}
-		sum += column;
-	}
-	if (!file)
-		return;
-	fclose(file);
-	facts_format(facts, "host.softnet.flow_limit", "%" PRIu64, sum);
-}
-
 static void collect_softnet(struct facts *facts)
 {
-	struct softnet_losses *rows = calloc(SOFTNET_CPUS, sizeof(*rows));
-	int count = rows ? softnet_losses_read(rows, SOFTNET_CPUS) : -ENOMEM;
-	uint64_t dropped = 0, squeezed = 0;
+	struct softnet_losses all;
+	int ret = softnet_losses_sum(&all);
 
-	for (int i = 0; i < count; i++) {
-		dropped += rows[i].dropped;
-		squeezed += rows[i].squeezed;
-	}
-	free(rows);
-	if (count < 0) {
-		facts_why(facts, "host.softnet.dropped", "/proc/net/softnet_stat: %s", strerror(-count));
+	if (ret < 0) {
+		facts_why(facts, "host.softnet.dropped", "/proc/net/softnet_stat: %s", strerror(-ret));
 		return;
 	}
-	facts_format(facts, "host.softnet.dropped", "%" PRIu64, dropped);
-	facts_format(facts, "host.softnet.squeezed", "%" PRIu64, squeezed);
-	collect_flow_limit(facts);
+	facts_format(facts, "host.softnet.dropped", "%" PRIu64, all.dropped);
+	facts_format(facts, "host.softnet.squeezed", "%" PRIu64, all.squeezed);
+	facts_format(facts, "host.softnet.flow_limit", "%" PRIu64, all.flow_limited);
 }
 
 /* Whoever lacks the capability is refused one, and so knows that the kernel has them. */
@@ -290,6 +250,7 @@ static void collect_xsk(struct facts *facts)
 int facts_collect_host(struct facts *facts, struct netring_error *error)
 {
 	collect_machine(facts);
+	collect_uptime(facts);
 	collect_cpus(facts);
 	collect_surroundings(facts);
 	for (size_t i = 0; i < sizeof(sysctls) / sizeof(sysctls[0]); i++)

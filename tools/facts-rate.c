@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What happens now: the counters twice, some time apart, and the difference. */
+/* What happens now: the counters of the host and all its interfaces twice, some time apart, and the difference. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ethtool.h"
 #include "facts-collect.h"
 #include "host-losses.h"
 #include "link-list.h"
@@ -19,11 +20,15 @@ struct cpu_time {
 	uint64_t all, softirq;
 };
 
-struct sample {
+struct look {
 	struct timespec when;
-	struct rtnl_link_stats64 stats;
-	uint64_t softnet_dropped, softnet_squeezed;
+	struct link_list links;
+	struct softnet_losses softnet;
 	struct cpu_time cpu[CPUS];
+};
+
+struct facts_watch {
+	struct look first, second;
 };
 
 /* "cpu3 user nice system idle iowait irq softirq steal guest guest_nice"; guest is part of user. */
@@ -48,37 +53,15 @@ static void read_cpus(struct cpu_time *cpus)
 		fclose(file);
 }
 
-static int read_softnet(struct sample *sample)
+static int take_look(struct look *look, struct netlink *route)
 {
-	struct softnet_losses *rows = calloc(CPUS, sizeof(*rows));
-	int count = rows ? softnet_losses_read(rows, CPUS) : -ENOMEM;
+	int ret = link_list_read(&look->links, route);
 
-	for (int i = 0; i < count; i++) {
-		sample->softnet_dropped += rows[i].dropped;
-		sample->softnet_squeezed += rows[i].squeezed;
-	}
-	free(rows);
-	return count < 0 ? count : 0;
-}
-
-static int take_sample(struct sample *sample, struct netlink *route, const char *interface)
-{
-	struct link_list list;
-	const struct link *link;
-	int ret = link_list_read(&list, route);
-
-	if (ret == 0) {
-		link = link_list_find(&list, interface);
-		ret = link ? 0 : -ENODEV;
-		if (link)
-			sample->stats = link->stats;
-	}
-	link_list_free(&list);
 	if (ret < 0)
 		return ret;
-	clock_gettime(CLOCK_MONOTONIC, &sample->when);
-	read_cpus(sample->cpu);
-	return read_softnet(sample);
+	clock_gettime(CLOCK_MONOTONIC, &look->when);
+	read_cpus(look->cpu);
+	return softnet_losses_sum(&look->softnet);
 }
 
 static unsigned busiest_softirq(const struct cpu_time *from, const struct cpu_time *to)
@@ -100,47 +83,89 @@ static void set_difference(struct facts *facts, const char *name, uint64_t from,
 	facts_format(facts, name, "%" PRIu64, to >= from ? to - from : to);
 }
 
-static void set_rates(struct facts *facts, const struct sample *from, const struct sample *to)
+static void set_host(struct facts *facts, const struct look *from, const struct look *to)
 {
 	double seconds = (double)(to->when.tv_sec - from->when.tv_sec) + (double)(to->when.tv_nsec - from->when.tv_nsec) / 1e9;
 
 	facts_format(facts, "rate.seconds", "%.3f", seconds);
-	set_difference(facts, "rate.packets", from->stats.rx_packets, to->stats.rx_packets);
-	set_difference(facts, "rate.bytes", from->stats.rx_bytes, to->stats.rx_bytes);
-	set_difference(facts, "rate.missed", from->stats.rx_missed_errors, to->stats.rx_missed_errors);
-	set_difference(facts, "rate.fifo", from->stats.rx_fifo_errors, to->stats.rx_fifo_errors);
-	set_difference(facts, "rate.errors", from->stats.rx_errors, to->stats.rx_errors);
-	set_difference(facts, "rate.dropped", from->stats.rx_dropped, to->stats.rx_dropped);
-	set_difference(facts, "rate.softnet_dropped", from->softnet_dropped, to->softnet_dropped);
-	set_difference(facts, "rate.softnet_squeezed", from->softnet_squeezed, to->softnet_squeezed);
+	set_difference(facts, "rate.softnet_dropped", from->softnet.dropped, to->softnet.dropped);
+	set_difference(facts, "rate.softnet_squeezed", from->softnet.squeezed, to->softnet.squeezed);
+	set_difference(facts, "rate.softnet_flow_limit", from->softnet.flow_limited, to->softnet.flow_limited);
 	facts_set_number(facts, "rate.cpu_softirq_most", busiest_softirq(from->cpu, to->cpu));
 }
 
-static int sample_twice(struct sample *samples, struct netlink *route, const char *interface, unsigned milliseconds)
+static void set_link(struct facts *facts, const struct rtnl_link_stats64 *from, const struct rtnl_link_stats64 *to)
 {
-	struct timespec pause = { milliseconds / 1000, (long)(milliseconds % 1000) * 1000000 };
-	int ret = take_sample(&samples[0], route, interface);
-
-	if (ret < 0)
-		return ret;
-	while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
-		;
-	return take_sample(&samples[1], route, interface);
+	set_difference(facts, "rate.packets", from->rx_packets, to->rx_packets);
+	set_difference(facts, "rate.bytes", from->rx_bytes, to->rx_bytes);
+	set_difference(facts, "rate.missed", from->rx_missed_errors, to->rx_missed_errors);
+	set_difference(facts, "rate.fifo", from->rx_fifo_errors, to->rx_fifo_errors);
+	set_difference(facts, "rate.errors", from->rx_errors, to->rx_errors);
+	set_difference(facts, "rate.dropped", from->rx_dropped, to->rx_dropped);
 }
 
-int facts_collect_rate(struct facts *facts, const char *interface, unsigned milliseconds, struct netring_error *error)
+/* What has grown of the driver's counters since they were collected, which was just before the first look. */
+static void set_driver(struct facts *facts, const struct link *link)
 {
+	static const char prefix[] = "nic.driver_count.";
+	struct facts now = { 0 };
+	struct ethtool ethtool;
+	const struct fact *counter;
+	size_t at = 0;
+
+	if (ethtool_open(&ethtool, link->name, link->index) == 0)
+		ethtool_losses_collect(&ethtool, &now);
+	ethtool_close(&ethtool);
+	while ((counter = facts_next(&now, prefix, &at))) {
+		int64_t from = facts_number(facts, counter->name, 0), to = facts_number(&now, counter->name, 0);
+		char name[128];
+
+		snprintf(name, sizeof(name), "rate.driver_count.%s", counter->name + strlen(prefix));
+		if (to > from)
+			facts_set_number(facts, name, to - from);
+	}
+	facts_free(&now);
+}
+
+int facts_watch_traffic(struct facts_watch **watch, unsigned milliseconds, struct netring_error *error)
+{
+	struct timespec pause = { milliseconds / 1000, (long)(milliseconds % 1000) * 1000000 };
 	struct netlink route = { 0 };
-	struct sample *samples = calloc(2, sizeof(*samples));
-	int ret = samples ? netlink_open(&route, NETLINK_ROUTE) : -ENOMEM;
+	struct facts_watch *made = calloc(1, sizeof(*made));
+	int ret = made ? netlink_open(&route, NETLINK_ROUTE) : -ENOMEM;
 
 	if (ret == 0)
-		ret = sample_twice(samples, &route, interface, milliseconds);
+		ret = take_look(&made->first, &route);
+	while (ret == 0 && nanosleep(&pause, &pause) < 0 && errno == EINTR)
+		;
 	if (ret == 0)
-		set_rates(facts, &samples[0], &samples[1]);
+		ret = take_look(&made->second, &route);
 	netlink_close(&route);
-	free(samples);
-	if (ret == 0 && facts->failed)
-		ret = -ENOMEM;
-	return ret < 0 ? error_errno(error, -ret, "cannot watch the traffic of %s", interface) : 0;
+	if (ret < 0) {
+		facts_watch_free(made);
+		return error_errno(error, -ret, "cannot watch the traffic");
+	}
+	*watch = made;
+	return 0;
+}
+
+void facts_watch_free(struct facts_watch *watch)
+{
+	if (!watch)
+		return;
+	link_list_free(&watch->first.links);
+	link_list_free(&watch->second.links);
+	free(watch);
+}
+
+void facts_collect_rate(struct facts *facts, const struct facts_watch *watch)
+{
+	int index = (int)facts_number(facts, "if.index", 0);
+	const struct link *from = link_list_at(&watch->first.links, index), *to = link_list_at(&watch->second.links, index);
+
+	set_host(facts, &watch->first, &watch->second);
+	if (!from || !to)
+		return;
+	set_link(facts, &from->stats, &to->stats);
+	set_driver(facts, to);
 }

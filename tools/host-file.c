@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,4 +43,12 @@ int host_file_write(const char *path, const char *text)
 		ret = -EIO;
 	close(fd);
 	return ret;
+}
+
+void host_file_sysctl(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "/proc/sys/%s", name);
+	for (char *c = path; *c; c++)
+		if (*c == '.')
+			*c = '/';
 }

@@ -14,4 +14,7 @@ int host_file_line(char *line, size_t size, const char *path);
 /* Writes the text by one call, as these files want it, into a file that is there. -errno. */
 int host_file_write(const char *path, const char *text);
 
+/* The path of a sysctl: /proc/sys/net/core/dev_weight for net.core.dev_weight. */
+void host_file_sysctl(char *path, size_t size, const char *name);
+
 #endif

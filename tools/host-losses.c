@@ -149,10 +149,10 @@ int interface_losses_read(struct namespace_losses *losses, pid_t pid, struct net
 	return ret;
 }
 
-/* Hexadecimal columns; the thirteenth is the CPU's number, since Linux 5.10. */
+/* Hexadecimal columns; the eleventh is of flow limits, 0 if the kernel has none; the thirteenth is the CPU's number, since Linux 5.10. */
 static bool parse_row(struct softnet_losses *losses, const char *line, unsigned row)
 {
-	unsigned column[13], n = 0;
+	unsigned column[13] = { 0 }, n = 0;
 	char *end;
 
 	for (; n < 13; n++, line = end) {
@@ -162,8 +162,29 @@ static bool parse_row(struct softnet_losses *losses, const char *line, unsigned 
 	}
 	if (n < 3)
 		return false;
-	*losses = (struct softnet_losses){ n == 13 ? column[12] : row, column[0], column[1], column[2] };
+	*losses = (struct softnet_losses){ n == 13 ? column[12] : row, column[0], column[1], column[2], column[10] };
 	return true;
+}
+
+int softnet_losses_sum(struct softnet_losses *sum)
+{
+	FILE *file = fopen("/proc/net/softnet_stat", "re");
+	struct softnet_losses row;
+	char line[512];
+
+	if (!file)
+		return -errno;
+	*sum = (struct softnet_losses){ 0 };
+	while (fgets(line, sizeof(line), file)) {
+		if (!parse_row(&row, line, 0))
+			continue;
+		sum->processed += row.processed;
+		sum->dropped += row.dropped;
+		sum->squeezed += row.squeezed;
+		sum->flow_limited += row.flow_limited;
+	}
+	fclose(file);
+	return 0;
 }
 
 int softnet_losses_read(struct softnet_losses *losses, unsigned max)

@@ -39,9 +39,13 @@ struct softnet_losses {
 	uint64_t processed;
 	uint64_t dropped;		/* the backlog was full */
 	uint64_t squeezed;		/* times that the budget ended with work left: no loss yet */
+	uint64_t flow_limited;		/* of dropped: because one flow filled the backlog (net.core.flow_limit_cpu_bitmap) */
 };
 
 /* Returns the number of rows, at most max. -errno. */
 int softnet_losses_read(struct softnet_losses *losses, unsigned max);
+
+/* All rows together, except cpu. 0 or -errno. */
+int softnet_losses_sum(struct softnet_losses *sum);
 
 #endif

@@ -56,10 +56,7 @@ static int setting_path(char *path, size_t size, const struct ethtool *target, c
 	}
 	for (size_t i = 0; i < sizeof(sysctls) / sizeof(sysctls[0]); i++)
 		if (strncmp(setting, "host.sysctl.", 12) == 0 && strcmp(setting + 12, sysctls[i]) == 0) {
-			snprintf(path, size, "/proc/sys/%s", sysctls[i]);
-			for (char *c = path; *c; c++)
-				if (*c == '.')
-					*c = '/';
+			host_file_sysctl(path, size, sysctls[i]);
 			return 0;
 		}
 	return -EINVAL;

@@ -60,6 +60,9 @@ expect "two interfaces" 2 'unexpected argument b' "$NETRING" doctor a b
 expect "seconds that are no number" 2 'must be a number, 0..3600' "$NETRING" doctor --seconds 1s
 expect "too many seconds" 2 'must be a number' "$NETRING" doctor --seconds 3601
 expect "recorded and present" 2 '--facts judges a recording' "$NETRING" doctor --facts "$FACTS/tuned.facts" lo
+expect "recorded, and seconds" 2 'no --seconds with it' "$NETRING" doctor -f "$FACTS/tuned.facts" -s 1
+expect "recorded, and a library" 2 'goes with -- PROGRAM only' "$NETRING" doctor -f "$FACTS/tuned.facts" -L /tmp
+expect "a library without a program" 2 '--library-dir says what a program is to load' "$NETRING" doctor -s 0 -L /tmp lo
 expect "any" 2 'any: one interface at a time' "$NETRING" doctor any
 expect "a list" 2 'one interface at a time' "$NETRING" doctor lo,eth0
 expect "nothing behind --" 2 'the program is missing' "$NETRING" doctor lo --
@@ -186,7 +189,7 @@ says "file capabilities, by root" 0 '"file capabilities" in f["program"]["cost"]
 says "file capabilities, by another" 2 '"file capabilities" in f["program"]["seen"]' as_nobody "${DOCTOR[@]}" "${about[@]}" "$NR_TMP/caps"
 in_rx ip link del br7 && in_rx ip link del nr8
 ip link show nrtap >/dev/null 2>&1 || in_rx ip link del nrtap 2>/dev/null
-says "the host and a program" 0 '"program" in f and "nr1" in i' in_rx "${DOCTOR[@]}" -L "$NR_TMP/shim" -- "$NR_TMP/capture"
+says "the host and a program" 0 '"program" in f and "nr1" in i' in_rx "${DOCTOR[@]}" -s 0 -L "$NR_TMP/shim" -- "$NR_TMP/capture"
 expect "no such program" 2 'cannot start no-such-program' in_rx "$NETRING" doctor "${about[@]}" no-such-program
 expect "no library" 2 'cannot use the library folder /nonexistent' in_rx "$NETRING" doctor -s 0 -L /nonexistent nr1 -- "$NR_TMP/capture"
 
