@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu-set.h"
+#include "advice.h"
 
 /* Findings */
 
@@ -179,21 +179,51 @@ bool doctor_is_cpu_list(const char *text)
 	return text && isdigit((unsigned char)*text) && text[strspn(text, "0123456789,-")] == '\0';
 }
 
-long doctor_cpus_in(const char *list)
+int64_t doctor_advised(const struct doctor *doctor, const char *setting)
 {
-	struct cpus cpus = cpus_from_list(list);
+	int64_t advised = advice_number(doctor->facts, ADVICE_HIGH_THROUGHPUT, setting);
 
-	return cpus_count(&cpus);
+	return advised == doctor_number(doctor, setting) ? -1 : advised;
+}
+
+/* Drivers have queues for both directions, or for each apart. */
+static const char *channels(const struct doctor *doctor)
+{
+	return doctor_number(doctor, "nic.channels.combined_max") > 0 ? "combined" : "rx";
+}
+
+bool doctor_can_have_more_queues(const struct doctor *doctor)
+{
+	char setting[32];
+
+	snprintf(setting, sizeof(setting), "nic.channels.%s", channels(doctor));
+	return doctor_advised(doctor, setting) > doctor_number(doctor, setting);
+}
+
+void doctor_mend_queues(struct doctor *doctor)
+{
+	char setting[32];
+
+	snprintf(setting, sizeof(setting), "nic.channels.%s", channels(doctor));
+	if (doctor_advised(doctor, setting) > 0)
+		doctor_mend(doctor, "ethtool -L %s %s %lld", doctor->quoted, channels(doctor), (long long)doctor_advised(doctor, setting));
 }
 
 int64_t doctor_most_queues(const struct doctor *doctor)
 {
-	int64_t most = doctor_number(doctor, "nic.channels.combined_max"), cpus = doctor_number(doctor, "host.cpus");
-	const char *local = doctor_fact(doctor, "nic.local_cpus");
+	char setting[32];
 
-	if (doctor_number(doctor, "host.nodes") > 1 && doctor_is_cpu_list(local) && doctor_cpus_in(local) < cpus)
-		cpus = doctor_cpus_in(local);
-	return most > 0 && cpus > 0 && most > cpus ? cpus : most;
+	snprintf(setting, sizeof(setting), "nic.channels.%s", channels(doctor));
+	return advice_number(doctor->facts, ADVICE_HIGH_THROUGHPUT, setting);
+}
+
+void doctor_mend_sysctl(struct doctor *doctor, const char *name)
+{
+	char setting[96];
+
+	snprintf(setting, sizeof(setting), "host.sysctl.%s", name);
+	if (doctor_advised(doctor, setting) >= 0)
+		doctor_mend(doctor, "sysctl -w %s=%lld", name, (long long)doctor_advised(doctor, setting));
 }
 
 int64_t doctor_queues(const struct doctor *doctor)
@@ -227,6 +257,25 @@ const char *doctor_sample(const struct doctor *doctor)
 	char *text = buffer();
 
 	snprintf(text, BUFFER, "in the last %.3g s", seconds ? strtod(seconds, NULL) : 0);
+	return text;
+}
+
+const char *doctor_average(const struct doctor *doctor, int64_t total)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 } };
+	double each = (double)total / (double)doctor_number(doctor, "host.uptime");
+	char *text = buffer();
+	size_t unit = 0;
+
+	text[0] = '\0';
+	if (doctor_number(doctor, "host.uptime") <= 0 || total <= 0)
+		return text;
+	while (unit < 3 && each * units[unit].seconds < 1)
+		unit++;
+	snprintf(text, BUFFER, " (on average %s a %s)", doctor_count(each * units[unit].seconds), units[unit].name);
 	return text;
 }
 

@@ -2,97 +2,119 @@
 /* softnet, the kernel's stage between adapter and protocols; its settings; and what the kernel allows this process. */
 #include <string.h>
 
+#include "advice.h"
 #include "doctor-rules.h"
 
 #define SYSCTL "host.sysctl.net.core."
 
-/* Each second; one now and then is any machine's. */
+/* Each second: fewer are any machine's. */
 #define SQUEEZES_MANY 10
 
+/* Whether packets were lost in the sample where they wait while receiving is interrupted, or a CPU has no time left for them. */
+static bool falls_behind(const struct doctor *doctor)
+{
+	return doctor_lost(doctor, "rate") > 0 || doctor_number(doctor, "rate.softnet_dropped") > 0 ||
+	       doctor_number(doctor, "rate.cpu_softirq_most") >= DOCTOR_SOFTIRQ_LIMIT;
+}
+
+static void see_squeezes(struct doctor *doctor, int64_t now, int64_t total)
+{
+	int64_t budget = doctor_number(doctor, SYSCTL "netdev_budget"), usecs = doctor_number(doctor, SYSCTL "netdev_budget_usecs");
+	char settings[96] = "", sample[96] = "";
+
+	if (budget > 0 && usecs > 0)
+		snprintf(settings, sizeof(settings), "; a turn is netdev_budget %lld packets or netdev_budget_usecs %lld", (long long)budget,
+			 (long long)usecs);
+	if (now >= 0)
+		snprintf(sample, sizeof(sample), "%s times %s, ", doctor_count((double)now), doctor_sample(doctor));
+	doctor_seen(doctor, "%s%s since boot%s (time_squeeze)%s", sample, doctor_count((double)total), doctor_average(doctor, total), settings);
+}
+
+/*
+ * A CPU receives in turns. One that ends with packets left over is counted as time_squeeze: they stay in the adapter's ring until the next one. That
+ * alone loses nothing.
+ */
 void doctor_rule_squeezed(struct doctor *doctor)
 {
 	int64_t now = doctor_number(doctor, "rate.softnet_squeezed"), total = doctor_number(doctor, "host.softnet.squeezed");
-	int64_t budget = doctor_number(doctor, SYSCTL "netdev_budget"), usecs = doctor_number(doctor, SYSCTL "netdev_budget_usecs");
-	char settings[96] = "";
+	bool often = doctor_rate(doctor, "rate.softnet_squeezed") >= SQUEEZES_MANY;
 
 	if (total < 0)
 		return;
-	if (budget > 0 && usecs > 0)
-		snprintf(settings, sizeof(settings), "; netdev_budget %lld packets, netdev_budget_usecs %lld", (long long)budget, (long long)usecs);
-	if (doctor_rate(doctor, "rate.softnet_squeezed") >= SQUEEZES_MANY) {
-		doctor_add(doctor, DOCTOR_COSTS, "squeezed", "The kernel stops receiving before the queues are empty");
-		doctor_seen(doctor, "time_squeeze %s %s, %s since boot%s", doctor_count((double)now), doctor_sample(doctor),
-			    doctor_count((double)total), settings);
-		doctor_cost(doctor,
-			    "Each time packets stay in the adapter's ring until the CPU comes back to it, and the ring may run over meanwhile.");
-		doctor_mend(doctor, "sysctl -w net.core.netdev_budget=%lld net.core.netdev_budget_usecs=%lld",
-			    (long long)(budget > 0 ? 2 * budget : 600), (long long)(usecs > 0 ? 2 * usecs : 8000));
-		return;
+	if (often && falls_behind(doctor)) {
+		doctor_add(doctor, DOCTOR_COSTS, "squeezed", "Receiving is cut short again and again, and falls behind");
+		see_squeezes(doctor, now, total);
+		doctor_cost(doctor, "What is left over waits in the adapter's ring for the CPU's next turn, and what comes while the ring is full is "
+				    "lost. Longer turns empty it; other programs on that CPU wait longer for theirs.");
+	} else if (now > 0 || (now < 0 && total > 0)) {
+		doctor_add(doctor, DOCTOR_FINE, "squeezed", "Receiving is cut short at times");
+		see_squeezes(doctor, now, total);
+		doctor_cost(doctor, "What is left over waits in the adapter's ring for the CPU's next turn. That alone loses nothing.");
+	} else {
+		doctor_add(doctor, DOCTOR_FINE, "squeezed", "Receiving is not cut short");
+		see_squeezes(doctor, now, total);
+		if (doctor_advised(doctor, SYSCTL "netdev_budget") > 0 || doctor_advised(doctor, SYSCTL "netdev_budget_usecs") > 0)
+			doctor_cost(doctor, "For bursts a CPU may still get longer turns:");
 	}
-	doctor_add(doctor, DOCTOR_FINE, "squeezed", "softnet gets to the end of its queues");
-	if (now >= 0)
-		doctor_seen(doctor, "time_squeeze %s since boot, %s %s%s", doctor_count((double)total), doctor_count((double)now),
-			    doctor_sample(doctor), settings);
-	else
-		doctor_seen(doctor, "time_squeeze %s since boot%s", doctor_count((double)total), settings);
-}
-
-/* A veth with GRO has NAPI of its own. */
-static bool passes_backlog(const struct doctor *doctor)
-{
-	size_t at = 0;
-
-	return (doctor_is(doctor, "if.kind", "veth") && !doctor_feature_is_on(doctor, "rx-gro")) || doctor_is(doctor, "if.kind", "loopback") ||
-	       facts_next(doctor->facts, "nic.rps.", &at) != NULL;
+	doctor_mend_sysctl(doctor, "net.core.netdev_budget");
+	doctor_mend_sysctl(doctor, "net.core.netdev_budget_usecs");
 }
 
 /* The limit is the host's: a container does not see it. */
 static void add_full_backlog(struct doctor *doctor, int64_t dropped, int64_t now, int64_t backlog)
 {
-	char limit[64] = "";
+	char limit[64] = "", sample[96] = "";
 
 	if (backlog > 0)
-		snprintf(limit, sizeof(limit), "; netdev_max_backlog is %lld", (long long)backlog);
+		snprintf(limit, sizeof(limit), "; netdev_max_backlog is %lld packets for each CPU", (long long)backlog);
+	if (now >= 0)
+		snprintf(sample, sizeof(sample), ", %s of them %s", doctor_count((double)now), doctor_sample(doctor));
 	doctor_add(doctor, now > 0 ? DOCTOR_COSTS : DOCTOR_FINE, "backlog", "The backlog of a CPU %s", now > 0 ? "is full" : "was full at some time");
-	doctor_seen(doctor, "%s packets dropped since boot%s%s%s%s", doctor_count((double)dropped), now >= 0 ? ", " : "",
-		    now >= 0 ? doctor_count((double)now) : "", now >= 0 ? " of them just now" : "", limit);
-	doctor_cost(doctor, "They came by veth, loopback, tunnels or RPS, which queue packets once more for a CPU, and no capture saw them. "
-			    "(Adapters without RPS do "
-			    "not pass it.)");
-	if (now > 0)
-		doctor_mend(doctor, "sysctl -w net.core.netdev_max_backlog=%lld", (long long)(backlog < 10000 ? 10000 : 2 * backlog));
+	doctor_seen(doctor, "%s packets dropped since boot%s%s%s", doctor_count((double)dropped), doctor_average(doctor, dropped), sample, limit);
+	doctor_cost(doctor,
+		    "Packets that come by veth, loopback, tunnels or RPS are queued once more for a CPU; those were thrown away there, and no "
+		    "capture behind it saw them. (Adapters without RPS do not pass it.)");
+	doctor_mend_sysctl(doctor, "net.core.netdev_max_backlog");
 }
 
 void doctor_rule_backlog(struct doctor *doctor)
 {
 	int64_t dropped = doctor_number(doctor, "host.softnet.dropped"), now = doctor_number(doctor, "rate.softnet_dropped");
 	int64_t backlog = doctor_number(doctor, SYSCTL "netdev_max_backlog");
-	bool interface = doctor_fact(doctor, "if.name") != NULL;
+	bool interface = doctor_fact(doctor, "if.name") != NULL, concerned = !interface || advice_passes_backlog(doctor->facts);
 
-	if (now > 0 || (dropped > 0 && (!interface || passes_backlog(doctor)))) {
+	if (now > 0 || (dropped > 0 && concerned)) {
 		add_full_backlog(doctor, dropped, now, backlog);
-	} else if (dropped == 0 && backlog > 0 && (!interface || passes_backlog(doctor))) {
+	} else if (dropped == 0 && backlog > 0 && concerned) {
 		doctor_add(doctor, DOCTOR_FINE, "backlog", "The backlog of the CPUs was never full");
-		doctor_seen(doctor, "netdev_max_backlog %lld, 0 dropped", (long long)backlog);
+		doctor_seen(doctor, "netdev_max_backlog %lld packets for each CPU, 0 dropped since boot", (long long)backlog);
 		if (!interface)
 			doctor_cost(doctor, "It is for veth, loopback, tunnels and RPS only: raising it does nothing for an adapter.");
+		else if (doctor_advised(doctor, SYSCTL "netdev_max_backlog") > 0)
+			doctor_cost(doctor, "This interface's packets go through it; for bursts:");
+		if (interface)
+			doctor_mend_sysctl(doctor, "net.core.netdev_max_backlog");
 	}
 }
 
 void doctor_rule_flow_limit(struct doctor *doctor)
 {
-	int64_t limited = doctor_number(doctor, "host.softnet.flow_limit");
+	int64_t limited = doctor_number(doctor, "host.softnet.flow_limit"), now = doctor_number(doctor, "rate.softnet_flow_limit");
 	const char *bitmap = doctor_fact(doctor, SYSCTL "flow_limit_cpu_bitmap");
 
 	if (limited <= 0)
 		return;
-	if (bitmap && bitmap[strspn(bitmap, "0,")] == '\0') {
-		doctor_add(doctor, DOCTOR_FINE, "flow-limit", "The kernel has dropped packets of large flows early, and does so no more");
-		doctor_seen(doctor, "flow_limit_count %s since boot, flow_limit_cpu_bitmap is 0", doctor_count((double)limited));
+	if (now <= 0) {
+		bool off = bitmap && bitmap[strspn(bitmap, "0,")] == '\0';
+
+		doctor_add(doctor, DOCTOR_FINE, "flow-limit", "The kernel has dropped packets of large flows early%s",
+			   off ? ", and does so no more" : "");
+		doctor_seen(doctor, "flow_limit_count %s since boot%s%s%s", doctor_count((double)limited), doctor_average(doctor, limited),
+			    now == 0 ? ", none just now" : "", off ? "; flow_limit_cpu_bitmap is 0" : "");
 		return;
 	}
 	doctor_add(doctor, DOCTOR_COSTS, "flow-limit", "The kernel drops packets of large flows early");
-	doctor_seen(doctor, "flow_limit_count %s since boot", doctor_count((double)limited));
+	doctor_seen(doctor, "flow_limit_count %s %s, %s since boot", doctor_count((double)now), doctor_sample(doctor), doctor_count((double)limited));
 	doctor_cost(doctor, "With net.core.flow_limit_cpu_bitmap a flow that fills half of a backlog loses its packets, before a capture sees them.");
 	doctor_mend(doctor, "sysctl -w net.core.flow_limit_cpu_bitmap=0");
 }
@@ -107,7 +129,7 @@ void doctor_rule_jit(struct doctor *doctor)
 		doctor_add(doctor, DOCTOR_COSTS, "jit", "Filters are interpreted, not compiled");
 		doctor_seen(doctor, "net.core.bpf_jit_enable is 0");
 		doctor_cost(doctor, "A filter runs for every packet on the CPU that receives, several times slower than it could.");
-		doctor_mend(doctor, "sysctl -w net.core.bpf_jit_enable=1");
+		doctor_mend_sysctl(doctor, "net.core.bpf_jit_enable");
 		return;
 	}
 	doctor_add(doctor, DOCTOR_FINE, "jit", "Filters are compiled by the kernel");

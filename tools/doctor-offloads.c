@@ -2,6 +2,7 @@
 /* Offloads that make of a packet on the wire another one in a capture. */
 #include <string.h>
 
+#include "advice.h"
 #include "doctor-rules.h"
 
 static bool is_fixed(const struct doctor *doctor, const char *feature)
@@ -16,7 +17,8 @@ static bool is_fixed(const struct doctor *doctor, const char *feature)
 
 void doctor_rule_lro(struct doctor *doctor)
 {
-	if (!doctor_feature_is_on(doctor, "rx-lro"))
+	/* That of a bond and its like is its members'. */
+	if (!doctor_feature_is_on(doctor, "rx-lro") || doctor_fact(doctor, "if.lower"))
 		return;
 	doctor_add(doctor, DOCTOR_COSTS, "lro", "The adapter merges packets before anybody sees them (LRO)");
 	doctor_seen(doctor, "rx-lro is on%s", is_fixed(doctor, "rx-lro") ? ", and the driver cannot turn it off" : "");
@@ -28,18 +30,44 @@ void doctor_rule_lro(struct doctor *doctor)
 		doctor_mend(doctor, "ethtool -K %s lro off", doctor->quoted);
 }
 
+/* The kernel's names and ethtool's, in the order in which they can be switched off. */
+static const struct {
+	const char *feature, *word;
+} merging[] = {
+	{ "rx-gro-list", "rx-gro-list" },
+	{ "rx-udp-gro-forwarding", "rx-udp-gro-forwarding" },
+	{ "rx-gro-hw", "rx-gro-hw" },
+	{ "rx-gro", "gro" },
+};
+
+/* What comes by other interfaces was merged there; nothing on loopback needs to be. */
 void doctor_rule_gro(struct doctor *doctor)
 {
-	bool hardware = doctor_feature_is_on(doctor, "rx-gro-hw"), software = doctor_feature_is_on(doctor, "rx-gro");
+	char on[120] = "", command[160] = "";
+	unsigned count = 0;
 
-	if (!hardware && !software)
+	for (size_t i = 0; i < sizeof(merging) / sizeof(merging[0]); i++) {
+		if (!doctor_feature_is_on(doctor, merging[i].feature))
+			continue;
+		snprintf(on + strlen(on), sizeof(on) - strlen(on), "%s%s", count++ ? ", " : "", merging[i].feature);
+		if (!is_fixed(doctor, merging[i].feature))
+			snprintf(command + strlen(command), sizeof(command) - strlen(command), " %s off", merging[i].word);
+	}
+	if (!count || doctor_fact(doctor, "if.lower") || doctor_is(doctor, "if.kind", "loopback"))
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "gro", "Packets of a connection are merged before a capture sees them (GRO)");
-	doctor_seen(doctor, "%s", hardware && software ? "rx-gro and rx-gro-hw are on" : hardware ? "rx-gro-hw is on" : "rx-gro is on");
-	doctor_cost(doctor, "Fewer and longer packets, up to 64 KiB, longer than any on the wire; cheaper to capture. For sizes, counts and times as "
-			    "on the wire, "
-			    "at more CPU time for each byte:");
-	doctor_mend(doctor, "ethtool -K %s gro off%s", doctor->quoted, hardware && !is_fixed(doctor, "rx-gro-hw") ? " rx-gro-hw off" : "");
+	doctor_seen(doctor, "%s", on);
+	if (advice_feature_off(doctor->facts, ADVICE_HIGH_THROUGHPUT, "rx-gro")) {
+		doctor_cost(doctor,
+			    "Fewer and longer packets, up to 64 KiB, longer than any on the wire. The host itself does not use this interface, "
+			    "so that nothing is gained by it but cheaper captures. For sizes, counts and times as on the wire:");
+		if (command[0])
+			doctor_mend(doctor, "ethtool -K %s%s", doctor->quoted, command);
+		return;
+	}
+	doctor_cost(doctor, "Fewer and longer packets, up to 64 KiB, longer than any on the wire. It makes receiving cheaper, for the host's own "
+			    "connections too, and fewer packets are lost with it. Where sizes, counts and times have to be those of the wire:");
+	doctor_mend(doctor, "netring tune -p low_latency %s", doctor->quoted);
 }
 
 void doctor_rule_vlan(struct doctor *doctor)

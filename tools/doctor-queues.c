@@ -12,24 +12,39 @@ static bool is_busy(const struct doctor *doctor)
 	return doctor_rate(doctor, "rate.packets") > 500000;
 }
 
+static void add_other_queues(struct doctor *doctor, int64_t now, int64_t most)
+{
+	int64_t max = doctor_number(doctor, "nic.channels.combined_max");
+	bool more = most > now;
+
+	doctor_add(doctor, more && now == 1 && is_busy(doctor) ? DOCTOR_COSTS : DOCTOR_FINE, "queues",
+		   more ? "The adapter could use more queues" : "The adapter has more queues than there are CPUs for them");
+	doctor_seen(doctor, "%lld of %lld, and CPUs for %lld%s", (long long)now,
+		    (long long)(max > 0 ? max : doctor_number(doctor, "nic.channels.rx_max")), (long long)most,
+		    doctor_number(doctor, "host.nodes") > 1 ? " at its node" : "");
+	if (more)
+		doctor_cost(doctor, "Each queue is emptied by one CPU, and %s.",
+			    now == 1 ? "one CPU receives everything" : "the others receive nothing; that matters only when these are busy");
+	else
+		doctor_cost(doctor, "Those that share a CPU gain nothing by being several.");
+	doctor_mend_queues(doctor);
+}
+
+/* An interface that is only software has as many as it was made with. */
 void doctor_rule_queues(struct doctor *doctor)
 {
 	int64_t now = doctor_number(doctor, "nic.channels.combined"), most = doctor_most_queues(doctor), all = doctor_number(doctor, "nic.queues.rx");
 
-	if (now > 0 && most > now) {
-		doctor_add(doctor, now == 1 && is_busy(doctor) ? DOCTOR_COSTS : DOCTOR_FINE, "queues", "The adapter could use more queues");
-		doctor_seen(doctor, "%lld of %lld, and CPUs for %lld%s", (long long)now,
-			    (long long)doctor_number(doctor, "nic.channels.combined_max"), (long long)most,
-			    doctor_number(doctor, "host.nodes") > 1 ? " at its node" : "");
-		doctor_cost(doctor, "Each queue is emptied by one CPU, and %s.",
-			    now == 1 ? "one CPU receives everything" : "the others receive nothing; that matters only when these are busy");
-		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)most);
-	} else if (now > 0 || all > 0) {
+	if (now <= 0)
+		now = doctor_number(doctor, "nic.channels.rx");
+	if (now > 0 && most > 0 && most != now) {
+		add_other_queues(doctor, now, most);
+	} else if (now > 0 || all > 1) {
 		int64_t queues = now > 0 ? now : all;
 
 		doctor_add(doctor, DOCTOR_FINE, "queues", "Receive queues");
 		doctor_seen(doctor, "%lld", (long long)queues);
-		if (queues == 1 && now > 0)
+		if (queues == 1 && now > 0 && doctor_is(doctor, "if.kind", "physical"))
 			doctor_cost(doctor, "All packets are received by one CPU; the adapter has no more queues.");
 	}
 }
@@ -236,9 +251,9 @@ void doctor_rule_rps(struct doctor *doctor)
 void doctor_rule_softirq(struct doctor *doctor)
 {
 	int64_t most = doctor_number(doctor, "rate.cpu_softirq_most"), queues = doctor_queues(doctor);
-	bool bunched = doctor_receiving_cpus(doctor)<queues, can_spread = doctor_most_queues(doctor)> doctor_number(doctor, "nic.channels.combined");
+	bool bunched = doctor_receiving_cpus(doctor) < queues, can_spread = doctor_can_have_more_queues(doctor);
 
-	if (most < 85)
+	if (most < DOCTOR_SOFTIRQ_LIMIT)
 		return;
 	doctor_add(doctor, DOCTOR_COSTS, "softirq", "A CPU is at its limit with receiving");
 	doctor_seen(doctor, "%lld %% of the busiest CPU's time went into softirqs", (long long)most);
@@ -249,7 +264,7 @@ void doctor_rule_softirq(struct doctor *doctor)
 	if (bunched)
 		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 	else if (can_spread)
-		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)doctor_most_queues(doctor));
+		doctor_mend_queues(doctor);
 	else
 		doctor_mend(doctor, "mpstat -P ALL -I SCPU 1 3");
 }

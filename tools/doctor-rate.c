@@ -51,7 +51,7 @@ static void advise_beyond_the_stack(struct doctor *doctor, int64_t receiving)
 			    "CPUs, "
 			    "then one ring for each.",
 			    (long long)most);
-		doctor_mend(doctor, "ethtool -L %s combined %lld", doctor->quoted, (long long)most);
+		doctor_mend_queues(doctor);
 		doctor_mend(doctor, "export NETRING_RINGS=auto");
 		return;
 	}

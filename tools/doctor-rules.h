@@ -5,6 +5,9 @@
 
 #include "doctor.h"
 
+/* Per cent of a CPU's time in softirqs from which on it has none left. */
+#define DOCTOR_SOFTIRQ_LIMIT 85
+
 typedef void doctor_rule(struct doctor *doctor);
 
 /* doctor-path.c: whether a capture is possible, and by which path */
@@ -13,6 +16,9 @@ doctor_rule doctor_rule_missing, doctor_rule_permission, doctor_rule_down, docto
 /* doctor-nic.c: the adapter and what it says it has lost */
 doctor_rule doctor_rule_driver, doctor_rule_nic_ring, doctor_rule_missed, doctor_rule_errors, doctor_rule_dropped, doctor_rule_driver_counters,
 	doctor_rule_coalescing, doctor_rule_pause, doctor_rule_timestamps;
+
+/* What it lost before the kernel saw it: in nic.count or in rate; -1: it does not say. */
+int64_t doctor_lost(const struct doctor *doctor, const char *group);
 
 /* doctor-queues.c: how packets get from the adapter to CPUs */
 doctor_rule doctor_rule_queues, doctor_rule_rss, doctor_rule_irq_node, doctor_rule_irq_spread, doctor_rule_numa, doctor_rule_rps, doctor_rule_softirq;

@@ -96,20 +96,31 @@ bool doctor_feature_is_on(const struct doctor *doctor, const char *feature);
 /* A CPU list that may go into a command: digits, commas, minus signs. */
 bool doctor_is_cpu_list(const char *text);
 
-/* How many CPUs are in it. */
-long doctor_cpus_in(const char *list);
-
 /* How many queues packets come in by: what RSS uses, else channels, else what sysfs has; at least 1. */
 int64_t doctor_queues(const struct doctor *doctor);
 
 /* How many CPUs receive: no more than there are queues, CPUs, or CPUs that the queues' interrupts go to. */
 int64_t doctor_receiving_cpus(const struct doctor *doctor);
 
-/* The number of queues that is worth having: what the adapter has, but no more than there are CPUs at its node. -1: unknown. */
+/*
+ * What advice.h makes of a setting, if that is not what it is: -1 if nothing is to be changed, or nothing can be said. So what doctor proposes is what
+ * `netring tune` would set.
+ */
+int64_t doctor_advised(const struct doctor *doctor, const char *setting);
+
+/* The same of the number of queues: whether there can be more, how many there should be (-1: unknown), and the command, if they are not. */
+bool doctor_can_have_more_queues(const struct doctor *doctor);
 int64_t doctor_most_queues(const struct doctor *doctor);
+void doctor_mend_queues(struct doctor *doctor);
+
+/* The command that gives a sysctl the advised value, if it has another. */
+void doctor_mend_sysctl(struct doctor *doctor, const char *name);
 
 /* "in the last 1 s", "in the last 2.5 s" */
 const char *doctor_sample(const struct doctor *doctor);
+
+/* " (on average 3 an hour)" of a total since boot; "" if it is 0, or nobody knows when that was. Good as long as the texts below. */
+const char *doctor_average(const struct doctor *doctor, int64_t total);
 
 /* Texts for figures, in a few buffers in turn: good for the arguments of one call. */
 const char *doctor_count(double number);	/* 12 345, 1.2 million */

@@ -101,14 +101,17 @@ RULES = [
     ("nic-ring", "ixgbe", {}, COSTS, "ethtool -G enp130s0f0 rx 4096"),
     ("nic-ring", "ixgbe", {}, COSTS, "512 of 4096 descriptors for each queue; 18.2 million packets"),
     ("nic-ring", "ixgbe", {}, COSTS, "in 34 us"),
-    ("nic-ring", "ixgbe", {"nic.count.missed": "0"}, FINE, "no loss so far"),
+    ("nic-ring", "ixgbe", {"nic.count.missed": "0", "rate.missed": "0"}, FINE, "no loss so far"),
+    ("nic-ring", "ixgbe", {"rate.missed": "0"}, FINE, "18.2 million packets lost by the adapter since it was started (0.02 % of all), none of them in the last 1 s"),
+    ("nic-ring", "ixgbe", {"rate.missed": None, "rate.fifo": None}, FINE, "since it was started (0.02 % of all)"),
     ("nic-ring", "ixgbe", {"nic.ring.rx": "4096"}, FINE, "4096 descriptors"),
     ("nic-ring", "ixgbe", {"nic.ring.rx_max": None}, SILENT, ""),
     ("missed", "ixgbe", {}, SILENT, ""),
     ("missed", "ixgbe", {"nic.ring.rx": "4096"}, COSTS, "8312 of them in the last 1 s"),
-    ("missed", "tuned", {}, FINE, "none of them just now"),
+    ("missed", "tuned", {}, FINE, "12 packets lost by the adapter since it was started, none of them in the last 1 s"),
+    ("missed", "tuned", {}, FINE, "netring doctor -s 60 enp5s0f1"),
     ("missed", "tuned", {"rate.missed": "1"}, COSTS, "1 of them in the last 1 s"),
-    ("missed", "tuned", {"nic.count.fifo": "90000000"}, COSTS, "90.0 million packets"),
+    ("missed", "tuned", {"nic.count.fifo": "90000000"}, FINE, "90.0 million packets lost by the adapter since it was started (0.011 % of all), none"),
     ("missed", "virtio", {}, FINE, "virtual machine"),
     ("missed", "bridge-port", {}, SILENT, ""),
     ("missed", "tuned", {"nic.count.missed": None, "nic.count.fifo": None}, SILENT, ""),
@@ -119,13 +122,20 @@ RULES = [
     ("dropped", "bond-slave", {}, FINE, "rx_dropped 4411, rx_nohandler 91 234"),
     ("dropped", "tuned", {}, SILENT, ""),
     ("dropped", "ena", {"nic.count.dropped": "4411"}, SILENT, ""),
-    ("nic-ring", "ena", {"nic.count.dropped": "4411", "rate.dropped": "7"}, COSTS, "4411 packets lost by the adapter since it was started, 7 of them"),
+    ("nic-ring", "ena", {"nic.count.dropped": "4411", "rate.dropped": "7"}, COSTS, ", 7 of them in the last 1 s"),
     ("nic-ring", "bond-slave", {"rate.dropped": "7"}, FINE, ""),
-    ("allowance", "ena", {}, COSTS, "bw_in_allowance_exceeded 81123"),
+    ("allowance", "ena", {}, COSTS, "bw_in_allowance_exceeded 81123 (311 in the last 1 s), pps_allowance_exceeded 402"),
+    ("allowance", "ena", {"rate.driver_count.bw_in_allowance_exceeded": None}, FINE, "bw_in_allowance_exceeded 81123, pps_allowance_exceeded 402"),
     ("allowance", "mlx5", {}, SILENT, ""),
     ("driver-counters", "mlx5", {}, FINE, "rx_out_of_buffer 55120"),
+    ("driver-counters", "mlx5", {}, FINE, "none of it grows just now"),
+    ("driver-counters", "mlx5", {"rate.driver_count.rx_discards_phy": "17"}, COSTS, "rx_discards_phy 901 (17 in the last 1 s), rx_out_of_buffer 55120"),
+    ("driver-counters", "mlx5", {"rate.driver_count.rx_discards_phy": "17", "rate.missed": "17"}, FINE, "rx_discards_phy 901 (17"),
+    ("driver-counters", "mlx5", {"nic.driver_count.rx_xdp_drop": "5", "rate.driver_count.rx_xdp_drop": "3"}, FINE, "rx_xdp_drop 5 (3"),
     ("driver-counters", "tuned", {}, SILENT, ""),
     ("coalescing", "ice", {}, FINE, "adaptive-rx on, rx-usecs 50 now"),
+    ("coalescing", "ixgbe", {}, FINE, "ethtool -C enp130s0f0 rx-usecs 50"),
+    ("coalescing", "tuned", {"nic.coalesce.rx_usecs": "20000"}, COSTS, "ethtool -C enp5s0f1 rx-usecs 50"),
     ("coalescing", "tuned", {}, FINE, "late by up to 50 us"),
     ("coalescing", "tuned", {"nic.coalesce.rx_usecs": "20000"}, COSTS, "5500 packets for each queue at this rate, and 4096 descriptors"),
     ("coalescing", "tuned", {"nic.coalesce.rx_usecs": "0"}, COSTS, "rx-usecs 0 at 2 200 000 packets/s"),
@@ -143,6 +153,7 @@ RULES = [
     ("queues", "ice", {"nic.channels.combined": "1"}, COSTS, "one CPU receives everything"),
     ("queues", "ice", {"nic.channels.combined": "1", "rate.packets": "10"}, FINE, "one CPU receives everything"),
     ("queues", "tuned", {}, FINE, "8"),
+    ("queues", "ixgbe", {"nic.channels.combined": "63"}, FINE, "ethtool -L enp130s0f0 combined 16"),
     ("rss", "ice", {}, COSTS, "names 3 of 4 queues"),
     ("rss", "mlx5", {}, COSTS, "ethtool -X enp65s0f0np0 equal 16"),
     ("rss", "ena", {}, FINE, "two directions"),
@@ -169,8 +180,11 @@ RULES = [
     ("lro", "ixgbe", {"nic.feature.rx-lro": "on fixed"}, COSTS, "cannot turn it off"),
     ("lro", "tuned", {}, SILENT, ""),
     ("lro", "tuned", {"nic.feature.rx-lro": None}, SILENT, ""),
-    ("gro", "virtio", {}, FINE, "ethtool -K ens3 gro off rx-gro-hw off"),
-    ("gro", "virtio", {"nic.feature.rx-gro-hw": "on fixed"}, FINE, "ethtool -K ens3 gro off"),
+    ("gro", "virtio", {}, FINE, "netring tune -p low_latency ens3"),
+    ("gro", "virtio", {"if.addresses": "0", "if.route_default": "no"}, FINE, "ethtool -K ens3 rx-gro-hw off gro off"),
+    ("gro", "virtio", {"if.addresses": "0", "if.route_default": "no", "nic.feature.rx-gro-hw": "on fixed"}, FINE, "ethtool -K ens3 gro off"),
+    ("gro", "virtio", {"if.lower": "eth7"}, SILENT, ""),
+    ("gro", "virtio", {"if.kind": "loopback"}, SILENT, ""),
     ("gro", "tuned", {}, SILENT, ""),
     ("vlan", "tuned", {}, FINE, "moves 12 bytes"),
     ("vlan", "virtio", {}, SILENT, ""),
@@ -202,18 +216,25 @@ RULES = [
     ("stall", "ixgbe", {"rate.bytes": "3500000000"}, COSTS, "export NETRING_RING_SIZE=4096M"),
     ("stall", "ixgbe", {"rate.bytes": "3500000000", "host.memory.available": "4294967296"}, COSTS, "smaller snapshot length"),
     ("stall", "ena", {}, FINE, "5.1 s"),
-    ("squeezed", "mlx5", {}, COSTS, "sysctl -w net.core.netdev_budget=600 net.core.netdev_budget_usecs=16000"),
-    ("squeezed", "tuned", {}, FINE, "time_squeeze 0 since boot, 0 in the last 1 s"),
-    ("squeezed", "mlx5", {"rate.softnet_squeezed": "9"}, FINE, "9 in the last 1 s"),
+    ("squeezed", "mlx5", {}, COSTS, "sysctl -w net.core.netdev_budget=600"),
+    ("squeezed", "mlx5", {}, COSTS, "231 times in the last 1 s, 4 711 021 since boot (time_squeeze); a turn is netdev_budget 300 packets"),
+    ("squeezed", "mlx5", {"host.sysctl.net.core.netdev_budget": "600"}, COSTS, ("sysctl",)),
+    ("squeezed", "mlx5", {"rate.cpu_softirq_most": "40"}, FINE, "alone loses nothing"),
+    ("squeezed", "mlx5", {"rate.cpu_softirq_most": "40", "rate.missed": "1"}, COSTS, "is lost"),
+    ("squeezed", "mlx5", {"rate.softnet_squeezed": "0", "host.uptime": "8640000"}, FINE, "4 711 021 since boot (on average 33 a minute)"),
+    ("squeezed", "mlx5", {"rate.softnet_squeezed": "0"}, FINE, "Receiving is not cut short"),
+    ("squeezed", "tuned", {}, FINE, "0 times in the last 1 s, 0 since boot"),
+    ("squeezed", "mlx5", {"rate.softnet_squeezed": "9"}, FINE, "9 times in the last 1 s"),
     ("squeezed", "tuned", {"host.softnet.squeezed": None}, SILENT, ""),
-    ("backlog", "veth", {}, COSTS, "sysctl -w net.core.netdev_max_backlog=10000"),
+    ("backlog", "veth", {}, COSTS, "sysctl -w net.core.netdev_max_backlog=50000"),
     ("backlog", "veth", {"host.softnet.dropped": "0", "rate.softnet_dropped": "0"}, FINE, "0 dropped"),
     ("backlog", "veth", {"rate.softnet_dropped": "0"}, FINE, "was full at some time"),
     ("backlog", "veth", {"rate.softnet_dropped": "0", "nic.feature.rx-gro": "on"}, SILENT, ""),
-    ("backlog", "veth", {"host.sysctl.net.core.netdev_max_backlog": None}, COSTS, "120 034 packets dropped since boot, 12 of them just now"),
+    ("backlog", "veth", {"host.sysctl.net.core.netdev_max_backlog": None}, COSTS, "120 034 packets dropped since boot, 12 of them in the last 1 s"),
     ("backlog", "tuned", {"host.softnet.dropped": "4000"}, SILENT, ""),
-    ("backlog", "tuned", {"rate.softnet_dropped": "4", "host.softnet.dropped": "4000"}, COSTS, "4 of them just now"),
-    ("flow-limit", "tuned", {"host.softnet.flow_limit": "3"}, COSTS, "flow_limit_cpu_bitmap=0"),
+    ("backlog", "tuned", {"rate.softnet_dropped": "4", "host.softnet.dropped": "4000"}, COSTS, "4 of them in the last 1 s"),
+    ("flow-limit", "tuned", {"host.softnet.flow_limit": "3", "rate.softnet_flow_limit": "2"}, COSTS, "flow_limit_cpu_bitmap=0"),
+    ("flow-limit", "tuned", {"host.softnet.flow_limit": "3", "rate.softnet_flow_limit": "0"}, FINE, "none just now"),
     ("flow-limit", "tuned", {"host.softnet.flow_limit": "3", "host.sysctl.net.core.flow_limit_cpu_bitmap": "00000000,00000000"}, FINE, "no more"),
     ("flow-limit", "tuned", {}, SILENT, ""),
     ("jit", "tuned", {"host.sysctl.net.core.bpf_jit_enable": "0"}, COSTS, "sysctl -w net.core.bpf_jit_enable=1"),
@@ -335,6 +356,42 @@ def check_absence(netring, host, prefix):
     assert more <= {"costs_packets missed"}, more
 
 
+# What netring tune sets, as the command that doctor proposes.
+COMMANDS = {
+    "nic.ring.rx": "ethtool -G .* rx %s$", "nic.channels.combined": "ethtool -L .* combined %s$", "nic.channels.rx": "ethtool -L .* rx %s$",
+    "nic.coalesce.adaptive_rx": "ethtool -C .* adaptive-rx %s( |$)", "nic.coalesce.rx_usecs": "ethtool -C .* rx-usecs %s( |$)",
+    "nic.coalesce.rx_frames": "ethtool -C .* rx-frames %s( |$)", "nic.feature.rx-lro": "ethtool -K .* lro %s( |$)",
+    "nic.feature.rx-gro": "ethtool -K .* gro %s( |$)", "nic.feature.rx-gro-hw": "ethtool -K .* rx-gro-hw %s( |$)",
+    "nic.rps": "rps_cpus", "nic.irq": "netring tune ",
+}
+
+
+def command_of(setting):
+    if setting.startswith("host.sysctl."):
+        return "sysctl -w " + re.escape(setting[12:]) + "=%s$"
+    return COMMANDS.get(setting) or COMMANDS[".".join(setting.split(".")[:2])]
+
+
+def check_tune(netring, host):
+    """What tune would change doctor names, with the same value; what doctor calls mended by such a command tune changes."""
+    facts = read(host)
+    with tempfile.NamedTemporaryFile("w", suffix=".facts") as file:
+        file.writelines("%s = %s\n" % fact for fact in facts.items())
+        file.flush()
+        done = subprocess.run([netring, "tune", facts["if.name"], "--facts", file.name, "--json"], capture_output=True, text=True, timeout=60)
+    changes = {row["setting"]: row["proposed"] for row in json.loads(done.stdout)["settings"] if row["state"] == "change"}
+    findings = judge(netring, facts)["findings"]
+    commands = [command for finding in findings for command in finding["mend"]]
+    for setting, value in changes.items():
+        pattern = command_of(setting)
+        pattern = pattern % re.escape(value) if "%s" in pattern else pattern
+        assert any(re.search(pattern, command) for command in commands), (setting, value, commands)
+    for command in (command for finding in findings if finding["group"] == "costs_packets" for command in finding["mend"]):
+        if re.match("ethtool -[GLC] |sysctl -w net.core.(netdev|bpf)|netring tune ", command):
+            patterns = [(command_of(setting), value) for setting, value in changes.items()]
+            assert any(re.search(p % re.escape(v) if "%s" in p else p, command) for p, v in patterns), (command, changes)
+
+
 def check_quoting(netring):
     facts = {**read("ixgbe"), "if.name": "a;reboot $x'y"}
     commands = [command for finding in judge(netring, facts)["findings"] for command in finding["mend"]]
@@ -382,6 +439,8 @@ def check_everything(netring):
     for host in HOSTS:
         report(host + ": what is wrong, and no more", check_host, netring, host)
         report(host + ": 80 columns, no colours", check_lines, netring, host)
+        if host != "vfio":
+            report(host + ": tune agrees", check_tune, netring, host)
         for prefix in PREFIXES:
             report("%s without %s*: no false alarm" % (host, prefix), check_absence, netring, host, prefix)
     for rule, host, changes, group, text in RULES:
