@@ -254,9 +254,10 @@ static char *buffer(void)
 const char *doctor_sample(const struct doctor *doctor)
 {
 	const char *seconds = doctor_fact(doctor, "rate.seconds");
+	double length = seconds ? strtod(seconds, NULL) : 0;
 	char *text = buffer();
 
-	snprintf(text, BUFFER, "in the last %.3g s", seconds ? strtod(seconds, NULL) : 0);
+	snprintf(text, BUFFER, length < 10 ? "in the last %.2g s" : "in the last %.0f s", length);
 	return text;
 }
 
@@ -265,7 +266,7 @@ const char *doctor_average(const struct doctor *doctor, int64_t total)
 	static const struct {
 		const char *name;
 		double seconds;
-	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 } };
+	} units[] = { { "a second", 1 }, { "a minute", 60 }, { "an hour", 3600 }, { "a day", 86400 } };
 	double each = (double)total / (double)doctor_number(doctor, "host.uptime");
 	char *text = buffer();
 	size_t unit = 0;
@@ -275,7 +276,7 @@ const char *doctor_average(const struct doctor *doctor, int64_t total)
 		return text;
 	while (unit < 3 && each * units[unit].seconds < 1)
 		unit++;
-	snprintf(text, BUFFER, " (on average %s a %s)", doctor_count(each * units[unit].seconds), units[unit].name);
+	snprintf(text, BUFFER, " (on average %s %s)", doctor_count(each * units[unit].seconds), units[unit].name);
 	return text;
 }
 

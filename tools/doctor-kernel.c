@@ -145,7 +145,8 @@ void doctor_rule_optmem(struct doctor *doctor)
 {
 	int64_t optmem = doctor_number(doctor, SYSCTL "optmem_max");
 
-	if (optmem < 0 || optmem >= FILTER_LONGEST + 4096)
+	/* XDP has no such limit. */
+	if (optmem < 0 || optmem >= FILTER_LONGEST + 4096 || doctor_path(doctor) != DOCTOR_PATH_PACKET)
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "optmem", "Long filters would run in the program instead of the kernel");
 	doctor_seen(doctor, "net.core.optmem_max %lld: about %lld instructions, of 4096 that a filter may have", (long long)optmem,

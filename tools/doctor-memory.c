@@ -21,7 +21,8 @@ void doctor_rule_ring_memory(struct doctor *doctor)
 	doctor_add(doctor, got < 64 * MIB ? DOCTOR_COSTS : DOCTOR_FINE, "ring-memory", "The ring will be smaller than asked for");
 	doctor_seen(doctor, "%s instead of %s: an eighth of what is left, %s%s%s", doctor_bytes((double)got), doctor_bytes((double)asked),
 		    doctor_bytes((double)available), limit > 0 ? ", of which the cgroup allows " : "", limit > 0 ? doctor_bytes((double)limit) : "");
-	doctor_cost(doctor, "It holds less of a burst. A size that is set is taken as it stands, and the cgroup does not count the ring:");
+	doctor_cost(doctor, "It holds less of a burst. A size that is set is taken as it stands, and the cgroup %s:",
+		    doctor_path(doctor) == DOCTOR_PATH_PACKET ? "does not count the ring" : "counts what XDP's rings are made of");
 	doctor_mend(doctor, "export NETRING_RING_SIZE=%lldM", (long long)(asked / MIB));
 }
 
@@ -29,7 +30,8 @@ void doctor_rule_fragmentation(struct doctor *doctor)
 {
 	int64_t block = doctor_number(doctor, "want.block_bytes"), largest = doctor_number(doctor, "host.memory.largest_block");
 
-	if (block <= 0 || largest < 0)
+	/* What XDP fills is made of single pages. */
+	if (block <= 0 || largest < 0 || doctor_path(doctor) != DOCTOR_PATH_PACKET)
 		return;
 	if (largest >= block) {
 		doctor_add(doctor, DOCTOR_FINE, "fragmentation", "Memory is in pieces that are large enough for the ring's blocks");
@@ -49,7 +51,7 @@ void doctor_rule_memlock(struct doctor *doctor)
 {
 	const char *limit = doctor_fact(doctor, "self.limit.memlock");
 
-	if (!limit || doctor_is(doctor, "want.backend", "xdp"))
+	if (!limit || doctor_path(doctor) == DOCTOR_PATH_XDP)
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "memlock", "Locked memory (ulimit -l)");
 	if (doctor_number(doctor, "self.limit.memlock") >= 0)
@@ -57,7 +59,9 @@ void doctor_rule_memlock(struct doctor *doctor)
 			    doctor_is(doctor, "self.cap.ipc_lock", "yes") ? ", and CAP_IPC_LOCK lifts it" : "");
 	else
 		doctor_seen(doctor, "%s", limit);
-	doctor_cost(doctor, "It does not matter for the packet ring, which is kernel memory and never swapped; it does for AF_XDP.");
+	doctor_cost(doctor,
+		    "It does not matter for the packet ring, nor since Linux 5.11 for copies in XDP: they are kernel memory, and never swapped. It "
+		    "does for AF_XDP.");
 }
 
 void doctor_rule_hugepages(struct doctor *doctor)

@@ -15,6 +15,10 @@ void doctor_rule_driver(struct doctor *doctor)
 	if (!driver)
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "driver", "Driver");
+	if (firmware && strcmp(firmware, "N/A") == 0)
+		firmware = NULL;
+	if (bus && strcmp(bus, "N/A") == 0)
+		bus = NULL;
 	doctor_seen(doctor, "%s%s%s%s%s", driver, firmware ? ", firmware " : "", firmware ? firmware : "", bus ? ", at " : "", bus ? bus : "");
 }
 
@@ -348,7 +352,8 @@ void doctor_rule_timestamps(struct doctor *doctor)
 {
 	const char *hardware = doctor_fact(doctor, "nic.timestamp.hardware");
 
-	if (!hardware)
+	/* Software has no clock. */
+	if (!hardware || (strcmp(hardware, "yes") != 0 && !doctor_is(doctor, "if.kind", "physical")))
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "timestamps", "Time stamps of the adapter");
 	if (strcmp(hardware, "yes") != 0) {

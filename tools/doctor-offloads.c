@@ -40,7 +40,7 @@ static const struct {
 	{ "rx-gro", "gro" },
 };
 
-/* What comes by other interfaces was merged there; nothing on loopback needs to be. */
+/* XDP in the driver comes before it. What comes by other interfaces was merged there; nothing on loopback needs to be. */
 void doctor_rule_gro(struct doctor *doctor)
 {
 	char on[120] = "", command[160] = "";
@@ -53,7 +53,7 @@ void doctor_rule_gro(struct doctor *doctor)
 		if (!is_fixed(doctor, merging[i].feature))
 			snprintf(command + strlen(command), sizeof(command) - strlen(command), " %s off", merging[i].word);
 	}
-	if (!count || doctor_fact(doctor, "if.lower") || doctor_is(doctor, "if.kind", "loopback"))
+	if (!count || doctor_sees_first(doctor) || doctor_fact(doctor, "if.lower") || doctor_is(doctor, "if.kind", "loopback"))
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "gro", "Packets of a connection are merged before a capture sees them (GRO)");
 	doctor_seen(doctor, "%s", on);
@@ -72,18 +72,26 @@ void doctor_rule_gro(struct doctor *doctor)
 
 void doctor_rule_vlan(struct doctor *doctor)
 {
-	if (!doctor_feature_is_on(doctor, "rx-vlan-hw-parse"))
+	enum doctor_path path = doctor_path(doctor);
+
+	/* With XDP that is another finding. */
+	if (!doctor_feature_is_on(doctor, "rx-vlan-hw-parse") || path == DOCTOR_PATH_XDP || path == DOCTOR_PATH_TAP)
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "vlan", "The adapter takes VLAN tags out");
 	doctor_seen(doctor, "rx-vlan-hw-parse is on");
 	doctor_cost(
 		doctor,
 		"netring puts them back, which moves 12 bytes for each tagged packet, so that programs and savefiles have them; leave it on. (Only "
-		"AF_XDP cannot put them back.)");
+		"XDP cannot put them back: NETRING_BACKEND=xdp and xdp-tap.)");
 }
 
 void doctor_rule_segmentation(struct doctor *doctor)
 {
+	enum doctor_path path = doctor_path(doctor);
+
+	/* XDP does not see it at all. */
+	if (path == DOCTOR_PATH_XDP || path == DOCTOR_PATH_TAP)
+		return;
 	if (!doctor_feature_is_on(doctor, "tx-tcp-segmentation") && !doctor_feature_is_on(doctor, "tx-generic-segmentation"))
 		return;
 	doctor_add(doctor, DOCTOR_FINE, "segmentation", "What this host sends is cut into packets behind the capture (TSO, GSO)");

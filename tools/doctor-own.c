@@ -157,6 +157,9 @@ void doctor_collect_own(struct facts *facts, const char *interface, const char *
 	}
 	facts_set(facts, "want.backend", config_format(&config, CONFIG_BACKEND, text, sizeof(text)));
 	facts_set(facts, "want.rings", config_format(&config, CONFIG_RINGS, text, sizeof(text)));
+	facts_set(facts, "want.strict", config.value[CONFIG_STRICT] ? "yes" : "no");
+	facts_set(facts, "want.xdp_steal", config.value[CONFIG_XDP_STEAL] ? "yes" : "no");
+	facts_set(facts, "want.xdp_mode", config_format(&config, CONFIG_XDP_MODE, text, sizeof(text)));
 	facts_set_number(facts, "want.xdp_frame_bytes", (int64_t)config.value[CONFIG_XDP_FRAME_SIZE]);
 	collect_ring(facts, &config);
 }

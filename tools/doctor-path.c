@@ -4,16 +4,6 @@
 
 #include "doctor-rules.h"
 
-/* As src/xdp-ring-open.c: the kernel's headroom in a frame, and netring's, with the program's time. */
-#define XDP_HEADROOM 274
-/* Ethernet header and one VLAN tag. */
-#define XDP_LINK_HEADER 18
-
-static bool wants_xdp(const struct doctor *doctor)
-{
-	return doctor_is(doctor, "want.backend", "xdp");
-}
-
 /* A PCI address may go into a command. */
 static bool is_pci_address(const char *text, size_t length)
 {
@@ -104,6 +94,7 @@ void doctor_rule_path(struct doctor *doctor)
 {
 	char text[160];
 	const char *rings = rings_text(doctor, text, sizeof(text)), *error = doctor_fact(doctor, "want.error");
+	int64_t ring = doctor_number(doctor, "want.ring_bytes");
 
 	if (doctor_fact(doctor, "if.missing"))
 		return;
@@ -119,180 +110,23 @@ void doctor_rule_path(struct doctor *doctor)
 		doctor_seen(doctor, "the program's own ring, 2 MiB unless it asks for more");
 		doctor_cost(doctor, "13 792 packets of 60 bytes fill that; netring's 256 MiB hold more than a million.");
 		doctor_mend(doctor, "unset NETRING_BACKEND");
-	} else if (doctor_is(doctor, "want.backend", "xdp-tap")) {
+	} else if (doctor_path(doctor) == DOCTOR_PATH_TAP) {
 		doctor_add(doctor, DOCTOR_FINE, "path", "Path of a capture");
-		doctor_seen(doctor, "copies in XDP (xdp-tap), as asked for; the host keeps getting its packets");
-	} else if (wants_xdp(doctor)) {
+		doctor_seen(doctor, "copies in XDP (xdp-tap), as asked for: %s of ring buffers, shared out over the CPUs",
+			    ring > 0 ? doctor_bytes((double)ring) : "megabytes");
+		doctor_cost(doctor,
+			    "The host keeps getting its packets. What the filter accepts is copied, up to the snapshot length; what a capture "
+			    "does not want costs nothing but the filter.");
+	} else if (doctor_path(doctor) == DOCTOR_PATH_XDP) {
 		doctor_add(doctor, DOCTOR_FINE, "path", "Path of a capture");
-		doctor_seen(doctor, "AF_XDP, as asked for; what it takes, the host does not get");
+		doctor_seen(doctor, "AF_XDP, as asked for");
+		doctor_cost(doctor,
+			    "What it takes, the host does not get; and each packet takes a whole frame of the ring, whatever its length and the "
+			    "snapshot length.");
 	} else if (rings) {
 		doctor_add(doctor, DOCTOR_FINE, "path", "Path of a capture");
 		doctor_seen(doctor, "the packet ring (AF_PACKET, TPACKET_V3), %s", rings);
 		doctor_cost(doctor,
 			    "The host keeps getting its packets. A program in immediate mode gets TPACKET_V2 slots in a ring of that size instead.");
-	}
-}
-
-/* AF_XDP */
-
-void doctor_rule_attached(struct doctor *doctor)
-{
-	const char *mode = doctor_fact(doctor, "nic.xdp.attached"), *name = doctor_fact(doctor, "nic.xdp.program");
-	int64_t id = doctor_number(doctor, "nic.xdp.program_id");
-	char which[120];
-
-	if (!mode || strcmp(mode, "none") == 0)
-		return;
-	if (id > 0)
-		snprintf(which, sizeof(which), "%.60s, id %lld", name ? name : "a program", (long long)id);
-	else
-		snprintf(which, sizeof(which), "%.60s", name ? name : "a program");
-	if (name && strcmp(name, "netring_xdp") == 0) {
-		doctor_add(doctor, DOCTOR_COSTS, "attached", "A capture on netring with AF_XDP runs on this interface");
-		doctor_seen(doctor, "XDP program %s, %s", which, mode);
-		doctor_cost(doctor, "What its filter takes, no other capture on this interface sees, and the host neither.");
-		doctor_mend(doctor, "netring stats");
-		return;
-	}
-	doctor_add(doctor, DOCTOR_COSTS, "attached", "An XDP program sees each packet before any capture does");
-	doctor_seen(doctor, "%s, %s", which, mode);
-	doctor_cost(
-		doctor,
-		"What it drops or redirects never gets to a packet ring, and no counter of the interface need show it. It also keeps AF_XDP off: an "
-		"interface has room for one. Look first whose it is: a firewall or load balancer may be made of it.");
-	doctor_mend(doctor, "bpftool net show dev %s", doctor->quoted);
-	if (id > 0)
-		doctor_mend(doctor, "bpftool prog show id %lld", (long long)id);
-}
-
-/* What keeps AF_XDP from this interface, each broken if it was asked for. */
-static void add_obstacle(struct doctor *doctor, const char *rule, const char *what, const char *seen)
-{
-	doctor_add(doctor, DOCTOR_BROKEN, rule, "%s", what);
-	doctor_seen(doctor, "%s", seen);
-	doctor_cost(doctor, "NETRING_BACKEND=xdp asks for AF_XDP, and a capture fails.");
-}
-
-static bool may_load_programs(const struct doctor *doctor)
-{
-	return !doctor_is(doctor, "self.cap.net_admin", "no") &&
-	       !(doctor_is(doctor, "self.cap.bpf", "no") && doctor_is(doctor, "self.cap.sys_admin", "no"));
-}
-
-/* Bytes of umem that count against RLIMIT_MEMLOCK, or -1 if they do not or nobody knows. */
-static int64_t memory_above_limit(const struct doctor *doctor)
-{
-	int64_t limit = doctor_number(doctor, "self.limit.memlock"), bytes = doctor_number(doctor, "want.ring_bytes");
-
-	if (limit < 0 || bytes <= limit || !doctor_is(doctor, "self.cap.ipc_lock", "no"))
-		return -1;
-	return bytes;
-}
-
-/* All of them in one text, for who has not asked; or each as a finding. Returns how many. */
-static unsigned find_obstacles(struct doctor *doctor, bool add, char *text, size_t size)
-{
-	const char *guard = doctor_fact(doctor, "try.guard"), *socket = doctor_fact(doctor, "try.xdp_socket");
-	const char *attached = doctor_fact(doctor, "nic.xdp.attached");
-	unsigned found = 0;
-
-	text[0] = '\0';
-#define OBSTACLE(condition, rule, what, seen, mend, short_text) \
-	do { \
-		if (!(condition)) \
-			break; \
-		if (add) { \
-			add_obstacle(doctor, rule, what, seen); \
-			doctor_mend(doctor, "%s", mend); \
-		} \
-		snprintf(text + strlen(text), size - strlen(text), "%s%s", found++ ? "; " : "", short_text); \
-	} while (0)
-	OBSTACLE(guard && strcmp(guard, "none") != 0, "xdp-guard", "The host needs this interface, and AF_XDP would take its packets away", guard,
-		 "unset NETRING_BACKEND", guard);
-	OBSTACLE(attached && strcmp(attached, "none") != 0, "xdp-attached", "The interface has an XDP program already",
-		 doctor_fact(doctor, "nic.xdp.program") ? doctor_fact(doctor, "nic.xdp.program") : "without a name", "bpftool net show",
-		 "another XDP program is attached");
-	OBSTACLE(socket && strcmp(socket, "ok") != 0 && strstr(socket, "permitted") == NULL, "xdp-kernel", "The kernel has no AF_XDP", socket,
-		 "unset NETRING_BACKEND", "the kernel has no AF_XDP");
-	OBSTACLE(!may_load_programs(doctor), "xdp-capabilities", "This process may not load an XDP program",
-		 "CAP_NET_RAW is not enough: CAP_NET_ADMIN and CAP_BPF are needed", "unset NETRING_BACKEND", "CAP_NET_ADMIN or CAP_BPF is missing");
-	OBSTACLE(memory_above_limit(doctor) > 0, "xdp-memlock", "AF_XDP's frames are more memory than this process may lock",
-		 doctor_fact(doctor, "self.limit.memlock"), "ulimit -l unlimited", "ulimit -l is too small for its frames");
-#undef OBSTACLE
-	return found;
-}
-
-static const char *xdp_kind(const struct doctor *doctor)
-{
-	if (doctor_is(doctor, "nic.xdp.redirect", "yes") || (!doctor_fact(doctor, "nic.xdp.redirect") && doctor_is(doctor, "nic.xdp.basic", "yes")))
-		return doctor_is(doctor, "nic.xdp.zero_copy", "yes") ? "in the driver (native), without copying (zero copy)"
-								     : "in the driver (native), copying each packet";
-	if (doctor_is(doctor, "nic.xdp.basic", "no") || doctor_is(doctor, "nic.xdp.redirect", "no"))
-		return "generic only, behind the allocation of an skb: no faster than the packet ring";
-	return NULL;
-}
-
-void doctor_rule_xdp(struct doctor *doctor)
-{
-	const char *kind = xdp_kind(doctor);
-	char text[400];
-	unsigned obstacles;
-
-	if (wants_xdp(doctor)) {
-		find_obstacles(doctor, true, text, sizeof(text));
-		if (kind && strncmp(kind, "generic", 7) == 0) {
-			doctor_add(doctor, DOCTOR_COSTS, "xdp-generic", "The driver cannot run XDP programs");
-			doctor_seen(doctor, "AF_XDP would be %s", kind);
-			doctor_cost(doctor, "It takes the packets from the host and gains nothing for that.");
-			doctor_mend(doctor, "unset NETRING_BACKEND");
-		}
-		return;
-	}
-	if (!kind)
-		return;
-	obstacles = find_obstacles(doctor, false, text, sizeof(text));
-	doctor_add(doctor, DOCTOR_FINE, "xdp", "AF_XDP (NETRING_BACKEND=xdp)");
-	if (obstacles)
-		doctor_seen(doctor, "%s; not possible now: %s", kind, text);
-	else
-		doctor_seen(doctor, "%s", kind);
-	doctor_cost(doctor, "It is never taken unasked: it takes what it captures away from the host, and does not see what the host sends.");
-}
-
-/* By drivers that have it, since Linux 6.6; that of generic mode is not known to netlink. */
-static bool gathers_frames(const struct doctor *doctor)
-{
-	const char *kernel = doctor_fact(doctor, "host.kernel");
-	unsigned major, minor;
-
-	return doctor_is(doctor, "nic.xdp.multi_buffer", "yes") && kernel && sscanf(kernel, "%u.%u", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 6));
-}
-
-void doctor_rule_xdp_frames(struct doctor *doctor)
-{
-	int64_t mtu = doctor_number(doctor, "if.mtu"), frame = doctor_number(doctor, "want.xdp_frame_bytes"), longest = frame - XDP_HEADROOM;
-
-	if (!wants_xdp(doctor) || mtu <= 0 || frame <= 0)
-		return;
-	if (mtu + XDP_LINK_HEADER > longest && gathers_frames(doctor)) {
-		doctor_add(doctor, DOCTOR_FINE, "xdp-frames", "The longest packets lie in several of AF_XDP's frames");
-		doctor_seen(doctor, "frames of %lld bytes, MTU %lld", (long long)frame, (long long)mtu);
-		doctor_cost(doctor, "The reader puts them together.");
-	} else if (mtu + XDP_LINK_HEADER > longest) {
-		doctor_add(doctor, DOCTOR_COSTS, "xdp-frames", "AF_XDP's frames are shorter than the longest packets");
-		doctor_seen(doctor, "frames of %lld bytes hold packets of %lld, and the MTU of %lld allows %lld", (long long)frame,
-			    (long long)longest, (long long)mtu, (long long)mtu + XDP_LINK_HEADER);
-		doctor_cost(doctor, "Longer packets are lost, and counted as xdp_other by netring stats.");
-		if (mtu + XDP_LINK_HEADER <= 4096 - XDP_HEADROOM)
-			doctor_mend(doctor, "export NETRING_XDP_FRAME_SIZE=4096");
-		else
-			doctor_mend(doctor, "ip link set %s mtu %d", doctor->quoted, 4096 - XDP_HEADROOM - XDP_LINK_HEADER);
-	}
-	if (doctor_feature_is_on(doctor, "rx-vlan-hw-parse")) {
-		doctor_add(doctor, DOCTOR_COSTS, "xdp-vlan", "The adapter takes VLAN tags out before AF_XDP sees the packet");
-		doctor_seen(doctor, "rx-vlan-hw-parse is on");
-		doctor_cost(doctor, "The tags are gone: the filter \"vlan\" matches nothing, and savefiles have none.");
-		doctor_mend(doctor, "ethtool -K %s rxvlan off", doctor->quoted);
 	}
 }

@@ -75,12 +75,18 @@ void doctor_rule_program_xdp(struct doctor *doctor)
 		{ "arp-scan", "CAP_NET_RAW" },
 	};
 
-	for (size_t i = 0; doctor_is(doctor, "want.backend", "xdp") && i < sizeof(droppers) / sizeof(droppers[0]); i++) {
+	const char *backend = doctor_fact(doctor, "want.backend");
+	bool strict = doctor_is(doctor, "want.strict", "yes");
+
+	if (!backend || strncmp(backend, "xdp", 3) != 0)
+		return;
+	for (size_t i = 0; i < sizeof(droppers) / sizeof(droppers[0]); i++) {
 		if (!doctor_is(doctor, "program.name", droppers[i].program))
 			continue;
-		doctor_add(doctor, DOCTOR_BROKEN, "program-xdp", "This program gives up what AF_XDP needs before it captures");
+		doctor_add(doctor, strict ? DOCTOR_BROKEN : DOCTOR_COSTS, "program-xdp", "This program gives up what XDP needs before it captures");
 		doctor_seen(doctor, "even started by root it keeps only %s", droppers[i].kept);
-		doctor_cost(doctor, "To load an XDP program takes CAP_BPF as well: pcap_activate fails.");
+		doctor_cost(doctor, "To load an XDP program takes CAP_BPF as well: %s",
+			    strict ? "pcap_activate fails, because of NETRING_STRICT." : "the packet ring takes its place, with a line in the log.");
 		doctor_mend(doctor, "unset NETRING_BACKEND");
 	}
 }

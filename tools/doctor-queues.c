@@ -233,7 +233,7 @@ void doctor_rule_rps(struct doctor *doctor)
 	const char *cpus = NULL;
 	unsigned queues = count_rps(doctor, &cpus);
 
-	if (!queues)
+	if (!queues || doctor_sees_first(doctor))
 		return;
 	doctor_add(doctor, doctor_queues(doctor) > 1 && is_busy(doctor) ? DOCTOR_COSTS : DOCTOR_FINE, "rps", "RPS hands packets to other CPUs");
 	doctor_seen(doctor, "on %u of %lld queues, to CPUs %s", queues, (long long)doctor_number(doctor, "nic.queues.rx"), cpus);
@@ -260,7 +260,7 @@ void doctor_rule_softirq(struct doctor *doctor)
 	doctor_cost(doctor, "What comes beyond that is lost at the adapter or the backlog. %s",
 		    bunched	 ? "The queues' interrupts can be spread over more CPUs."
 		    : can_spread ? "More queues spread it."
-				 : "More queues are not to be had; RPS, or a filter in XDP (NETRING_BACKEND=xdp), would take work off it.");
+				 : "More queues are not to be had; RPS, or a filter in XDP (NETRING_BACKEND=xdp-tap), would take work off it.");
 	if (bunched)
 		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 	else if (can_spread)

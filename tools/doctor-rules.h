@@ -11,7 +11,17 @@
 typedef void doctor_rule(struct doctor *doctor);
 
 /* doctor-path.c: whether a capture is possible, and by which path */
-doctor_rule doctor_rule_missing, doctor_rule_permission, doctor_rule_down, doctor_rule_path, doctor_rule_attached, doctor_rule_xdp, doctor_rule_xdp_frames;
+doctor_rule doctor_rule_missing, doctor_rule_permission, doctor_rule_down, doctor_rule_path;
+
+/* doctor-xdp.c: the paths that begin in XDP, and what is in their way */
+doctor_rule doctor_rule_attached, doctor_rule_xdp, doctor_rule_xdp_outgoing, doctor_rule_xdp_frames;
+
+/* The path that a capture with these settings would take, if it is possible at all: with what falls back to the packet ring taken into account. */
+enum doctor_path { DOCTOR_PATH_PACKET, DOCTOR_PATH_XDP, DOCTOR_PATH_TAP, DOCTOR_PATH_LIBPCAP };
+enum doctor_path doctor_path(const struct doctor *doctor);
+
+/* Whether it sees packets in the driver, before the kernel merges, queues or moves them. */
+bool doctor_sees_first(const struct doctor *doctor);
 
 /* doctor-nic.c: the adapter and what it says it has lost */
 doctor_rule doctor_rule_driver, doctor_rule_nic_ring, doctor_rule_missed, doctor_rule_errors, doctor_rule_dropped, doctor_rule_driver_counters,

@@ -138,7 +138,8 @@ static void put_head(const struct doctor *doctor)
 	if (!name)
 		return;
 	printf("%s%s%s: %s", coloured ? "\033[1m" : "", name, coloured ? "\033[0m" : "", describe_kind(doctor));
-	if (speed > 0)
+	/* Software has a speed by name only: veth says 10 Gbit/s. */
+	if (speed > 0 && doctor_is(doctor, "if.kind", "physical"))
 		printf(", %s", doctor_bits((double)speed * 1e6));
 	if (mtu > 0)
 		printf(", MTU %lld", (long long)mtu);

@@ -99,23 +99,61 @@ static void look_up_driver(struct facts *facts)
 	facts_set(facts, "why.nic.xdp.basic", "this kernel does not say, and nothing is known of the driver");
 }
 
+static int ask_bpf(int command, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
+/* 0, or -1 with errno. */
+static int get_info(int fd, void *info, size_t size)
+{
+	union bpf_attr attr = { .info = { .bpf_fd = (uint32_t)fd, .info_len = (uint32_t)size, .info = (uintptr_t)info } };
+
+	return ask_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr);
+}
+
+static bool is_map_called(uint32_t id, const char *name)
+{
+	union bpf_attr attr = { .map_id = id };
+	struct bpf_map_info info = { 0 };
+	int fd = ask_bpf(BPF_MAP_GET_FD_BY_ID, &attr), ret;
+
+	if (fd < 0)
+		return false;
+	ret = get_info(fd, &info, sizeof(info));
+	close(fd);
+	return ret == 0 && strncmp(info.name, name, sizeof(info.name) - 1) == 0;
+}
+
+/* netring's own program has one name, but copies into the ring buffers of this map, or takes. */
+static void collect_netring(struct facts *facts, int fd)
+{
+	uint32_t ids[16] = { 0 };
+	struct bpf_prog_info info = { .nr_map_ids = sizeof(ids) / sizeof(ids[0]), .map_ids = (uintptr_t)ids };
+	bool copies = false;
+
+	if (get_info(fd, &info, sizeof(info)) < 0)
+		return;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < sizeof(ids) / sizeof(ids[0]); i++)
+		copies |= is_map_called(ids[i], "netring_rings");
+	facts_set(facts, "nic.xdp.netring", copies ? "copies" : "takes");
+}
+
 /* Only whoever may administrate the system gets at it. */
 static void collect_program(struct facts *facts, uint32_t id)
 {
 	struct bpf_prog_info info = { 0 };
 	union bpf_attr attr = { .prog_id = id };
-	int fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	int fd = ask_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 
 	if (fd < 0) {
 		facts_why(facts, "nic.xdp.program", "cannot look at program %u: %s", id, strerror(errno));
 		return;
 	}
-	memset(&attr, 0, sizeof(attr));
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uintptr_t)&info;
-	if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) == 0)
+	if (get_info(fd, &info, sizeof(info)) == 0)
 		facts_format(facts, "nic.xdp.program", "%.*s", (int)sizeof(info.name), info.name);
+	if (facts_is(facts, "nic.xdp.program", "netring_xdp"))
+		collect_netring(facts, fd);
 	close(fd);
 }
 

@@ -143,14 +143,42 @@ nr_wait 10 received
 says "the rate is that of now" any '10000 < d["packets_per_second"] < 100000 and "packets/s" in f["rate"]["seen"] and f["stall"]["group"] == "fine"' in_rx "${DOCTOR[@]}" nr1
 nr_stop "$pid"
 
-nr_start pid "$NR_RX" env LD_LIBRARY_PATH="$SHIM_DIR" LD_PRELOAD="$SHIM_DIR/libpcap.so.0.8" NETRING_BACKEND=xdp NETRING_STRICT=1 NETRING_LOG=error NETRING_XDP_FRAMES=1024 \
-	"$abs_top_builddir/bench/count" -i nr1 -t 10 -q >"$NR_TMP/count"
-if nr_wait 20 grep -q ready "$NR_TMP/count"; then
-	says "a capture with AF_XDP" 1 '"netring_xdp" in f["attached"]["seen"] and "netring stats" in f["attached"]["mend"]' in_rx "${DOCTOR[@]}" -s 0 nr1
-else
-	ok 1 "a capture with AF_XDP" "$(cat "$NR_TMP/count")"
-fi
-nr_stop "$pid"
+# with BACKEND NAME STATUS EXPRESSION: what is said of another capture of that kind.
+with() {
+	nr_start pid "$NR_RX" env LD_LIBRARY_PATH="$SHIM_DIR" LD_PRELOAD="$SHIM_DIR/libpcap.so.0.8" NETRING_BACKEND="$1" NETRING_STRICT=1 NETRING_LOG=error NETRING_XDP_FRAMES=1024 \
+		"$abs_top_builddir/bench/count" -i nr1 -t 10 -q >"$NR_TMP/count"
+	if nr_wait 20 grep -q ready "$NR_TMP/count"; then
+		says "$2" "$3" "$4" in_rx "${DOCTOR[@]}" -s 0 nr1
+	else
+		ok 1 "$2" "$(cat "$NR_TMP/count")"
+	fi
+	nr_stop "$pid"
+}
+with xdp "a capture with AF_XDP" 1 '"netring_xdp" in f["attached"]["seen"] and "netring stats" in f["attached"]["mend"] and "AF_XDP" in f["attached"]["what"]'
+with xdp-tap "a capture with copies in XDP takes nothing" 0 'f["attached"]["group"] == "fine" and "copies in XDP" in f["attached"]["what"]'
+
+# The same settings, and what a capture makes of them: doctor is to know it before. asked BACKEND NAME STATUS EXPRESSION: what doctor says; then whether
+# a capture begins, and on what.
+without_bpf() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all,+net_raw,+net_admin --ambient-caps -all,+net_raw,+net_admin "$@"; }
+export -f without_bpf
+asked() {
+	asked_backend=$1 asked_name=$2 asked_status=$3 asked_expression=$4 asked_log=$5
+	shift 5
+	says "$asked_name" "$asked_status" "$asked_expression" in_rx env NETRING_BACKEND="$asked_backend" "$@" bash -c 'without_bpf "$@"' sh "${DOCTOR[@]}" -s 0 nr1
+	nr_start pid "$NR_RX" env NETRING_BACKEND="$asked_backend" NETRING_LOG=info "$@" bash -c 'without_bpf env LD_LIBRARY_PATH="$0" LD_PRELOAD="$0/libpcap.so.0.8" "$@"' "$NR_TMP/shim" \
+		"$NR_TMP/count-program" -i nr1 -t 10 -q >"$NR_TMP/count" 2>&1
+	nr_wait 20 grep -Eq "ready|count" "$NR_TMP/count"
+	nr_stop "$pid"
+	grep -Eq -- "$asked_log" "$NR_TMP/count"
+	ok $? "$asked_name: so it is" "$(cat "$NR_TMP/count")"
+}
+cp "$abs_top_builddir/bench/count" "$NR_TMP/count-program"
+for backend in xdp xdp-tap; do
+	asked $backend "$backend without CAP_BPF: the packet ring" 1 'f["xdp-capabilities"]["group"] == "costs_packets" and "packet ring" in f["path"]["seen"]' 'captured through the packet ring' LANG=C
+	asked $backend "$backend without CAP_BPF and strict: nothing" 2 'f["xdp-capabilities"]["group"] == "broken"' 'needs CAP_BPF' NETRING_STRICT=1
+done
+says "xdp-tap on loopback" 1 'f["xdp-generic"]["group"] == "costs_packets" and "xdp-loopback" not in f' in_rx env NETRING_BACKEND=xdp-tap "${DOCTOR[@]}" -s 0 lo
+says "AF_XDP on loopback" 1 '"packet ring" in f["path"]["seen"] and f["xdp-loopback"]["group"] == "costs_packets"' in_rx env NETRING_BACKEND=xdp "${DOCTOR[@]}" -s 0 lo
 
 # Bad circumstances
 
