@@ -185,6 +185,23 @@ void doctor_rule_cpus(struct doctor *doctor)
 	}
 }
 
+/* Per cent of the CPUs' time; a little is usual. */
+#define STEAL_MANY 5
+
+void doctor_rule_steal(struct doctor *doctor)
+{
+	int64_t steal = doctor_number(doctor, "rate.cpu_steal");
+
+	if (steal < STEAL_MANY)
+		return;
+	doctor_add(doctor, DOCTOR_COSTS, "steal", "The hypervisor gives the CPUs' time to other machines");
+	doctor_seen(doctor, "%lld %% of it %s (steal)", (long long)steal, doctor_sample(doctor));
+	doctor_cost(doctor,
+		    "While a CPU is away, nobody empties its queue, and the adapter's ring runs over. No setting in here helps: pin the virtual "
+		    "CPUs, or take an instance that does not share them.");
+	doctor_mend(doctor, "mpstat -P ALL 1 3");
+}
+
 void doctor_rule_container(struct doctor *doctor)
 {
 	const char *kind = doctor_fact(doctor, "if.kind");

@@ -39,6 +39,9 @@ doctor_rule doctor_rule_lro, doctor_rule_gro, doctor_rule_vlan, doctor_rule_segm
 /* doctor-position.c: where the interface stands among others, and who else captures on it */
 doctor_rule doctor_rule_master, doctor_rule_lower, doctor_rule_virtual, doctor_rule_sockets;
 
+/* doctor-captures.c: the captures that run now */
+doctor_rule doctor_rule_captures;
+
 /* doctor-rate.c: what to use at the rate seen now */
 doctor_rule doctor_rule_rate, doctor_rule_stall;
 
@@ -47,7 +50,7 @@ doctor_rule doctor_rule_ring_memory, doctor_rule_fragmentation, doctor_rule_meml
 
 /* doctor-kernel.c: the kernel's stage between adapter and protocols, its settings, and what this process may do */
 doctor_rule doctor_rule_squeezed, doctor_rule_backlog, doctor_rule_jit, doctor_rule_optmem, doctor_rule_rmem, doctor_rule_cpus, doctor_rule_container,
-	doctor_rule_seccomp, doctor_rule_irqbalance, doctor_rule_flow_limit;
+	doctor_rule_seccomp, doctor_rule_irqbalance, doctor_rule_flow_limit, doctor_rule_steal;
 
 /* doctor-program.c: whether netring gets into the program */
 doctor_rule doctor_rule_program, doctor_rule_program_library, doctor_rule_apparmor, doctor_rule_program_xdp;

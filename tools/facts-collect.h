@@ -30,6 +30,9 @@ void facts_collect_rate(struct facts *facts, const struct facts_watch *watch);
 /* The parts, each in a file of its own. They cannot fail: what they do not find is absent. */
 void facts_collect_self(struct facts *facts);
 
+struct stats_views;
+void facts_collect_captures(struct facts *facts, int ifindex, const struct stats_views *first, const struct stats_views *second);
+
 struct ethtool;
 void facts_collect_adapter(struct facts *facts, struct ethtool *ethtool);
 void facts_collect_xdp(struct facts *facts, int ifindex);

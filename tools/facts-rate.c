@@ -12,12 +12,13 @@
 #include "facts-collect.h"
 #include "host-losses.h"
 #include "link-list.h"
+#include "stats-pages.h"
 
 #define CPUS 4096
 
-/* Of one CPU, in ticks: its time, and what of it went to softirq. */
+/* Of one CPU, in ticks: its time, and what of it went to softirq, or to others of the hypervisor. */
 struct cpu_time {
-	uint64_t all, softirq;
+	uint64_t all, softirq, steal;
 };
 
 struct look {
@@ -25,6 +26,7 @@ struct look {
 	struct link_list links;
 	struct softnet_losses softnet;
 	struct cpu_time cpu[CPUS];
+	struct stats_views captures;
 };
 
 struct facts_watch {
@@ -45,7 +47,7 @@ static void read_cpus(struct cpu_time *cpus)
 			   &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) != 9 ||
 		    cpu >= CPUS)
 			continue;
-		cpus[cpu] = (struct cpu_time){ .softirq = t[6] };
+		cpus[cpu] = (struct cpu_time){ .softirq = t[6], .steal = t[7] };
 		for (int i = 0; i < 8; i++)
 			cpus[cpu].all += t[i];
 	}
@@ -55,12 +57,15 @@ static void read_cpus(struct cpu_time *cpus)
 
 static int take_look(struct look *look, struct netlink *route)
 {
+	struct netring_error ignored;
 	int ret = link_list_read(&look->links, route);
 
 	if (ret < 0)
 		return ret;
 	clock_gettime(CLOCK_MONOTONIC, &look->when);
 	read_cpus(look->cpu);
+	/* Without /proc there are none to be seen. */
+	stats_views_find(&look->captures, "/proc", &ignored);
 	return softnet_losses_sum(&look->softnet);
 }
 
@@ -75,6 +80,20 @@ static unsigned busiest_softirq(const struct cpu_time *from, const struct cpu_ti
 			most = (unsigned)(100 * softirq / all);
 	}
 	return most;
+}
+
+/* Per cent of all CPUs' time. */
+static unsigned stolen(const struct cpu_time *from, const struct cpu_time *to)
+{
+	uint64_t all = 0, steal = 0;
+
+	for (int i = 0; i < CPUS; i++) {
+		if (to[i].all <= from[i].all || to[i].steal < from[i].steal)
+			continue;
+		all += to[i].all - from[i].all;
+		steal += to[i].steal - from[i].steal;
+	}
+	return all ? (unsigned)(100 * steal / all) : 0;
 }
 
 /* A driver that was loaded anew begins at 0. */
@@ -92,6 +111,7 @@ static void set_host(struct facts *facts, const struct look *from, const struct 
 	set_difference(facts, "rate.softnet_squeezed", from->softnet.squeezed, to->softnet.squeezed);
 	set_difference(facts, "rate.softnet_flow_limit", from->softnet.flow_limited, to->softnet.flow_limited);
 	facts_set_number(facts, "rate.cpu_softirq_most", busiest_softirq(from->cpu, to->cpu));
+	facts_set_number(facts, "rate.cpu_steal", stolen(from->cpu, to->cpu));
 }
 
 static void set_link(struct facts *facts, const struct rtnl_link_stats64 *from, const struct rtnl_link_stats64 *to)
@@ -153,6 +173,8 @@ void facts_watch_free(struct facts_watch *watch)
 {
 	if (!watch)
 		return;
+	stats_views_free(&watch->first.captures);
+	stats_views_free(&watch->second.captures);
 	link_list_free(&watch->first.links);
 	link_list_free(&watch->second.links);
 	free(watch);
@@ -167,5 +189,6 @@ void facts_collect_rate(struct facts *facts, const struct facts_watch *watch)
 	if (!from || !to)
 		return;
 	set_link(facts, &from->stats, &to->stats);
+	facts_collect_captures(facts, index, &watch->first.captures, &watch->second.captures);
 	set_driver(facts, to);
 }

@@ -43,11 +43,21 @@ HOSTS = {
 
 XDP = {"want.backend": "xdp"}
 TAP = {"want.backend": "xdp-tap"}
+CAPTURE = {"capture.0.program": "suricata", "capture.0.pid": "4711", "capture.0.engine": "packet-v3", "capture.0.stopped": "no",
+           "capture.0.packets": "31000", "capture.0.ring_bytes": "268435456", "capture.0.drops": "0", "rate.capture.0.drops": "0"}
 STRICT = {"want.strict": "yes"}
 MAY_LOAD = {"self.seccomp": "off", "self.cap.net_admin": "yes", "self.cap.bpf": "yes"}
 
 # Rule, host, what of it is changed (None: unknown), the group that the finding is in then, and a text that is in it.
 RULES = [
+    ("steal", "virtio", {"rate.cpu_steal": "12"}, COSTS, "12 % of it in the last 1 s (steal)"),
+    ("steal", "virtio", {"rate.cpu_steal": "4"}, SILENT, ""),
+    ("capture", "tuned", CAPTURE, FINE, "0 lost in the last 1 s, 0 of 31 000 since it began; engine packet-v3, ring of 256 MiB"),
+    ("capture", "tuned", {**CAPTURE, "capture.0.drops": "17"}, FINE, "has lost packets"),
+    ("capture", "tuned", {**CAPTURE, "capture.0.drops": "17", "rate.capture.0.drops": "5"}, COSTS, "netring stats 4711"),
+    ("capture", "tuned", {**CAPTURE, "capture.0.stopped": "yes"}, COSTS, "kill -CONT 4711"),
+    ("capture", "tuned", {**CAPTURE, "capture.0.drops": None, "rate.capture.0.drops": None}, FINE, "only its program knows"),
+    ("capture", "tuned", {}, SILENT, ""),
     ("missing", "vfio", {}, BROKEN, "echo 0000:03:00.0 > /sys/bus/pci/drivers_probe"),
     ("missing", "vfio", {"host.bypass": "0000:03:00.0;reboot"}, BROKEN, ""),
     ("missing", "vfio", {"host.bypass": None, "if.near": "enp3s0f1"}, BROKEN, "did you mean enp3s0f1?"),

@@ -159,12 +159,13 @@ with xdp-tap "a capture with copies in XDP takes nothing" 0 'f["attached"]["grou
 
 # The same settings, and what a capture makes of them: doctor is to know it before. asked BACKEND NAME STATUS EXPRESSION: what doctor says; then whether
 # a capture begins, and on what.
-without_bpf() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all,+net_raw,+net_admin --ambient-caps -all,+net_raw,+net_admin "$@"; }
+without_bpf() { exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all,+net_raw,+net_admin --ambient-caps -all,+net_raw,+net_admin "$@"; }
 export -f without_bpf
 asked() {
 	asked_backend=$1 asked_name=$2 asked_status=$3 asked_expression=$4 asked_log=$5
 	shift 5
 	says "$asked_name" "$asked_status" "$asked_expression" in_rx env NETRING_BACKEND="$asked_backend" "$@" bash -c 'without_bpf "$@"' sh "${DOCTOR[@]}" -s 0 nr1
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	nr_start pid "$NR_RX" env NETRING_BACKEND="$asked_backend" NETRING_LOG=info "$@" bash -c 'without_bpf env LD_LIBRARY_PATH="$0" LD_PRELOAD="$0/libpcap.so.0.8" "$@"' "$NR_TMP/shim" \
 		"$NR_TMP/count-program" -i nr1 -t 10 -q >"$NR_TMP/count" 2>&1
 	nr_wait 20 grep -Eq "ready|count" "$NR_TMP/count"
@@ -179,6 +180,16 @@ for backend in xdp xdp-tap; do
 done
 says "xdp-tap on loopback" 1 'f["xdp-generic"]["group"] == "costs_packets" and "xdp-loopback" not in f' in_rx env NETRING_BACKEND=xdp-tap "${DOCTOR[@]}" -s 0 lo
 says "AF_XDP on loopback" 1 '"packet ring" in f["path"]["seen"] and f["xdp-loopback"]["group"] == "costs_packets"' in_rx env NETRING_BACKEND=xdp "${DOCTOR[@]}" -s 0 lo
+
+# A capture that reads nothing: what the ring cannot hold is lost there, and doctor says whose it is.
+nr_start pid "$NR_RX" env LD_LIBRARY_PATH="$SHIM_DIR" LD_PRELOAD="$SHIM_DIR/libpcap.so.0.8" NETRING_RING_SIZE=64K NETRING_BLOCK_SIZE=4K "$abs_top_builddir/bench/count" -i nr1 -t 30 -q >"$NR_TMP/count"
+nr_wait 20 grep -q ready "$NR_TMP/count"
+says "a capture that runs" any 'f["capture"]["group"] == "fine" and "count (process " in f["capture"]["what"] and "ring of 64 KiB" in f["capture"]["seen"]' in_rx "${DOCTOR[@]}" nr1
+kill -STOP "$pid"
+says "a capture that is stopped" 1 'f["capture"]["group"] == "costs_packets" and f["capture"]["mend"] == ["kill -CONT '"$pid"'"]' in_rx "${DOCTOR[@]}" nr1
+says "which the line of its interface says, too" 1 'i["nr1"]["verdict"] == "costs_packets" and "is stopped" in i["nr1"]["why"] and i["lo"]["verdict"] == "fine"' in_rx "${DOCTOR[@]}"
+kill -CONT "$pid"
+nr_stop "$pid"
 
 # Bad circumstances
 
