@@ -280,12 +280,16 @@ const char *doctor_average(const struct doctor *doctor, int64_t total)
 	return text;
 }
 
-/* Digits in groups of three, with blanks between them; from ten million on it is millions. */
+/* Digits in groups of three, with blanks between them; from ten million on it is millions, then billions. */
 const char *doctor_count(double number)
 {
 	char *text = buffer(), digits[32];
 	size_t length, at = 0;
 
+	if (number >= 1e10) {
+		snprintf(text, BUFFER, "%.*f billion", number < 1e11 ? 1 : 0, number / 1e9);
+		return text;
+	}
 	if (number >= 1e7) {
 		snprintf(text, BUFFER, "%.*f million", number < 1e8 ? 1 : 0, number / 1e6);
 		return text;

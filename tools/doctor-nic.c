@@ -71,6 +71,14 @@ static void see_losses(struct doctor *doctor, const char *before)
 		    share_of_all(doctor, total, share, sizeof(share)), sample);
 }
 
+const char *doctor_link_warning(const struct doctor *doctor)
+{
+	if (!doctor_is(doctor, "if.route_default", "yes"))
+		return "";
+	return " The host's default route goes through this interface, and many drivers take the link down for seconds to change that: not from "
+	       "afar.";
+}
+
 /* How long until the ring is full if nobody empties it, at the speed of the link and with frames of 64 bytes (84 on the wire). */
 static double seconds_at_line_rate(const struct doctor *doctor, double packets)
 {
@@ -101,11 +109,12 @@ void doctor_rule_nic_ring(struct doctor *doctor)
 	if (now > 0)
 		doctor_cost(doctor,
 			    "Small frames at line rate fill it in %s; then the adapter throws away, whatever the size of netring's ring. %lld would "
-			    "last %s.",
-			    doctor_time(now), (long long)most, doctor_time(then));
+			    "last %s.%s",
+			    doctor_time(now), (long long)most, doctor_time(then), doctor_link_warning(doctor));
 	else
 		doctor_cost(doctor,
-			    "While the CPU is late by more than that many packets the adapter throws away, whatever the size of netring's ring.");
+			    "While the CPU is late by more than that many packets the adapter throws away, whatever the size of netring's ring.%s",
+			    doctor_link_warning(doctor));
 	doctor_mend(doctor, "ethtool -G %s rx %lld", doctor->quoted, (long long)most);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cpu-set.h"
 #include "doctor-rules.h"
+#include "irq-name.h"
 
 static bool is_busy(const struct doctor *doctor)
 {
@@ -23,10 +24,11 @@ static void add_other_queues(struct doctor *doctor, int64_t now, int64_t most)
 		    (long long)(max > 0 ? max : doctor_number(doctor, "nic.channels.rx_max")), (long long)most,
 		    doctor_number(doctor, "host.nodes") > 1 ? " at its node" : "");
 	if (more)
-		doctor_cost(doctor, "Each queue is emptied by one CPU, and %s.",
-			    now == 1 ? "one CPU receives everything" : "the others receive nothing; that matters only when these are busy");
+		doctor_cost(doctor, "Each queue is emptied by one CPU, and %s.%s",
+			    now == 1 ? "one CPU receives everything" : "the others receive nothing; that matters only when these are busy",
+			    doctor_link_warning(doctor));
 	else
-		doctor_cost(doctor, "Those that share a CPU gain nothing by being several.");
+		doctor_cost(doctor, "Those that share a CPU gain nothing by being several.%s", doctor_link_warning(doctor));
 	doctor_mend_queues(doctor);
 }
 
@@ -82,6 +84,7 @@ void doctor_rule_rss(struct doctor *doctor)
 
 struct interrupts {
 	unsigned all, remote, cpus;
+	bool loose;  /* one of them may go to several */
 	int example; /* the number of a remote one */
 	struct cpus seen;
 };
@@ -103,19 +106,10 @@ static void count_interrupt(struct interrupts *interrupts, long number, const ch
 	}
 }
 
-/* Of queues, not of the link or of the adapter's control: their names hold a queue's number. Where none has a name, all of them. */
-static bool is_of_queue(const char *name)
+/* Of queues, not of the link or of the adapter's control; where none has a name, all of them. */
+static bool is_of_queue(const struct doctor *doctor, const char *name)
 {
-	const char *colon;
-
-	if (!name || !*name)
-		return true;
-	/* mlx5_comp3@pci:0000:81:00.0 */
-	colon = strchr(name, '@');
-	if (strstr(name, "async") || strstr(name, "mgmnt") || strstr(name, "config") || strstr(name, "output") || strstr(name, "misc"))
-		return false;
-	return strstr(name, "TxRx") || strstr(name, "Tx-Rx") || strstr(name, "input") || strstr(name, "-rx") || strstr(name, "comp") ||
-	       (!colon && isdigit((unsigned char)name[strlen(name) - 1]) && strchr(name, '-'));
+	return !name || !*name || (irq_name_queue(name, doctor_fact(doctor, "if.name")) >= 0 && !irq_name_only_sends(name));
 }
 
 static struct interrupts find_interrupts(const struct doctor *doctor)
@@ -135,10 +129,11 @@ static struct interrupts find_interrupts(const struct doctor *doctor)
 		if (strcmp(end, ".cpus") != 0)
 			continue;
 		snprintf(name, sizeof(name), "nic.irq.%ld.name", number);
-		if (!is_of_queue(doctor_fact(doctor, name)))
+		if (!is_of_queue(doctor, doctor_fact(doctor, name)))
 			continue;
 		snprintf(name, sizeof(name), "nic.irq.%ld.effective", number);
 		effective = doctor_fact(doctor, name);
+		interrupts.loose |= strpbrk(fact->value, "-,") != NULL;
 		count_interrupt(&interrupts, number, effective && *effective ? effective : fact->value, list ? &local : NULL);
 	}
 	return interrupts;
@@ -197,6 +192,10 @@ void doctor_rule_irq_spread(struct doctor *doctor)
 		doctor_cost(
 			doctor,
 			"irqbalance runs and may move them; to keep what was set by hand: IRQBALANCE_ARGS=--banirq=N in /etc/default/irqbalance.");
+	else if (interrupts.loose)
+		doctor_cost(doctor, "They may move, as each may go to several CPUs; tune gives each queue one of its own, near the adapter:");
+	if (interrupts.loose)
+		doctor_mend(doctor, "netring tune %s", doctor->quoted);
 }
 
 void doctor_rule_numa(struct doctor *doctor)

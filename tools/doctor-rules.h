@@ -30,6 +30,9 @@ doctor_rule doctor_rule_driver, doctor_rule_nic_ring, doctor_rule_missed, doctor
 /* What it lost before the kernel saw it: in nic.count or in rate; -1: it does not say. */
 int64_t doctor_lost(const struct doctor *doctor, const char *group);
 
+/* A sentence for commands that change rings or queues, " " before it; "" if nobody's session is in danger. */
+const char *doctor_link_warning(const struct doctor *doctor);
+
 /* doctor-queues.c: how packets get from the adapter to CPUs */
 doctor_rule doctor_rule_queues, doctor_rule_rss, doctor_rule_irq_node, doctor_rule_irq_spread, doctor_rule_numa, doctor_rule_rps, doctor_rule_softirq;
 

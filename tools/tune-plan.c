@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cpu-set.h"
+#include "irq-name.h"
 
 struct planner {
 	struct tune_plan *plan;
@@ -292,30 +293,6 @@ static void plan_features(struct planner *planner)
 
 /* Interrupts, where */
 
-/* Words in the names of those that serve no queue. */
-static bool serves_no_queue(const char *name)
-{
-	static const char *const words[] = { "async", "config", "ctrl", "cmd", "misc", "mgmnt", "fdir", "link", "mbox", "mailbox", "pages" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strstr(name, words[i]))
-			return true;
-	return false;
-}
-
-/* "eth0-TxRx-3", "mlx5_comp3@pci:0000:01:00.0", "virtio2-input.0": the number at the end; -1 if it is not a queue's. */
-static int queue_of(const struct planner *planner, const char *name)
-{
-	const char *interface = facts_get(planner->facts, "if.name");
-	size_t end = strcspn(name, "@"), first = end;
-
-	if (serves_no_queue(name) || (interface && strcmp(name, interface) == 0))
-		return -1;
-	while (first > 0 && isdigit((unsigned char)name[first - 1]))
-		first--;
-	return first == end || end - first > 5 ? -1 : atoi(name + first);
-}
-
 static void plan_irq(struct planner *planner, const char *number, const char *name, int queue)
 {
 	char setting[64], cpu[16];
@@ -343,7 +320,7 @@ static void plan_irqs(struct planner *planner)
 	while ((fact = facts_next(planner->facts, "nic.irq.", &at))) {
 		char number[32];
 		size_t length = strspn(fact->name + strlen("nic.irq."), "0123456789");
-		int queue = queue_of(planner, fact->value);
+		int queue = irq_name_queue(fact->value, facts_get(planner->facts, "if.name"));
 
 		if (strcmp(fact->name + strlen("nic.irq.") + length, ".name") != 0 || queue < 0)
 			continue;

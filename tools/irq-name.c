@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "irq-name.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Words in the names of those that serve no queue. */
+static bool serves_no_queue(const char *name)
+{
+	static const char *const words[] = { "async", "config", "ctrl", "cmd", "misc", "mgmnt", "fdir", "link", "mbox", "mailbox", "pages" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(name, words[i]))
+			return true;
+	return false;
+}
+
+int irq_name_queue(const char *name, const char *interface)
+{
+	size_t end = strcspn(name, "@"), first = end;
+
+	if (serves_no_queue(name) || (interface && strcmp(name, interface) == 0))
+		return -1;
+	while (first > 0 && isdigit((unsigned char)name[first - 1]))
+		first--;
+	return first == end || end - first > 5 ? -1 : atoi(name + first);
+}
+
+bool irq_name_only_sends(const char *name)
+{
+	return strstr(name, "output") || strstr(name, "-tx-");
+}
