@@ -4,97 +4,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int request_links(int fd)
+#include "link-list.h"
+
+static void take_link(struct interface_losses *losses, const struct link *link)
 {
-	struct {
-		struct nlmsghdr header;
-		struct ifinfomsg request;
-	} message = {
-		.header = { sizeof(message), RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1, 0 },
-		.request = { .ifi_family = AF_UNSPEC },
-	};
-
-	return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
-}
-
-static void take_counters(struct interface_losses *losses, const void *data)
-{
-	struct rtnl_link_stats64 counters;
-
-	memcpy(&counters, data, offsetof(struct rtnl_link_stats64, rx_nohandler)); /* aligned to 4 bytes only */
-	losses->received = counters.rx_packets;
-	losses->missed = counters.rx_missed_errors;
-	losses->fifo = counters.rx_fifo_errors;
-	losses->errors = counters.rx_errors;
-	losses->dropped = counters.rx_dropped;
-}
-
-static int take_link(struct namespace_losses *losses, const struct nlmsghdr *header)
-{
-	const struct ifinfomsg *link = NLMSG_DATA(header);
-	struct interface_losses *larger, *place;
-	int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*link)));
-
-	larger = reallocarray(losses->interface, losses->interfaces + 1, sizeof(*larger));
-	if (!larger)
-		return -ENOMEM;
-	losses->interface = larger;
-	place = &larger[losses->interfaces++];
-	memset(place, 0, sizeof(*place));
-	place->ifindex = link->ifi_index;
-	for (const struct rtattr *attribute = IFLA_RTA(link); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		if (attribute->rta_type == IFLA_IFNAME)
-			snprintf(place->name, sizeof(place->name), "%.*s", (int)RTA_PAYLOAD(attribute), (const char *)RTA_DATA(attribute));
-		else if (attribute->rta_type == IFLA_STATS64 && RTA_PAYLOAD(attribute) >= offsetof(struct rtnl_link_stats64, rx_nohandler))
-			take_counters(place, RTA_DATA(attribute));
-	}
-	return 0;
-}
-
-/* 1: there is more to come. */
-static int take_answer(struct namespace_losses *losses, const struct nlmsghdr *header, int length)
-{
-	int ret = 0;
-
-	for (; ret == 0 && NLMSG_OK(header, (unsigned)length); header = NLMSG_NEXT(header, length)) {
-		if (header->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (header->nlmsg_type == NLMSG_ERROR)
-			return ((const struct nlmsgerr *)NLMSG_DATA(header))->error ?: -EPROTO;
-		if (header->nlmsg_type == RTM_NEWLINK && header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
-			ret = take_link(losses, header);
-	}
-	return ret < 0 ? ret : 1;
+	losses->ifindex = link->index;
+	snprintf(losses->name, sizeof(losses->name), "%s", link->name);
+	losses->received = link->stats.rx_packets;
+	losses->missed = link->stats.rx_missed_errors;
+	losses->fifo = link->stats.rx_fifo_errors;
+	losses->errors = link->stats.rx_errors;
+	losses->dropped = link->stats.rx_dropped;
 }
 
 static int read_links(struct namespace_losses *losses)
 {
-	char answer[65536] __attribute__((aligned(NLMSG_ALIGNTO)));
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), ret;
+	struct netlink route = { 0 };
+	struct link_list links = { 0 };
+	int ret = netlink_open(&route, NETLINK_ROUTE);
 
-	if (fd < 0)
-		return -errno;
-	ret = request_links(fd);
-	while (ret >= 0) {
-		ssize_t length = recv(fd, answer, sizeof(answer), 0);
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		ret = length > 0 ? take_answer(losses, (const struct nlmsghdr *)answer, (int)length) : length < 0 ? -errno : -EPROTO;
-		if (ret == 0)
-			break;
-	}
-	close(fd);
+	if (ret == 0)
+		ret = link_list_read(&links, &route);
+	netlink_close(&route);
+	if (ret == 0)
+		losses->interface = calloc(links.count + 1, sizeof(*losses->interface));
+	if (ret == 0 && !losses->interface)
+		ret = -ENOMEM;
+	for (size_t i = 0; ret == 0 && i < links.count; i++)
+		take_link(&losses->interface[losses->interfaces++], &links.link[i]);
+	link_list_free(&links);
 	return ret;
 }
 
