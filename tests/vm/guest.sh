@@ -16,8 +16,11 @@ ln -sf /proc/self/fd /dev/fd
 hostname vm
 ip link set lo up
 modprobe -a tun 2>/dev/null
-for alias in /sys/bus/pci/devices/*/modalias; do
-	modprobe -q "$(cat "$alias")"
+# Nobody does it here when a device is found. The devices of virtio's own bus are found only then.
+for bus in pci virtio; do
+	for alias in /sys/bus/$bus/devices/*/modalias; do
+		modprobe -q "$(cat "$alias")"
+	done
 done
 
 (

@@ -8,7 +8,8 @@
 #	--kernel KERNEL    a Debian kernel package's name, or its .deb files (blank-separated), or a directory that they were unpacked into
 #	                   (dpkg-deb -x: saves the time for that). A name is looked up by apt-get download, which installs nothing.
 #	--nic MODEL        two network cards of that kind, one wire between them: e1000e, igb (QEMU 8), vmxnet3, virtio-net-pci, …
-#	                   With ,NAME=VALUE… as QEMU's -device takes them. Again: two more.
+#	                   With ,NAME=VALUE… as QEMU's -device takes them. Again: two more. AF_XDP on virtio needs its offloads off, zero copy
+#	                   (Linux 6.11) direct memory access: virtio-net-pci,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off,iommu_platform=on
 #	--queues NUMBER    of each of those virtio cards: needs /dev/net/tun here, as QEMU's own wire has one queue
 #	--cpus NUMBER      (2), --memory MEGABYTES (2048), --numa: two nodes, memory and CPUs halved between them
 #	--seconds NUMBER   the time limit from power-on (600). Status 124 if it is reached, 125 if the machine did not get to the end.
@@ -157,16 +158,18 @@ make_taps() {
 }
 
 add_nics() {
-	local nic i=0 end mac
+	local nic i=0 end mac port
 	[ "$queues" = 1 ] || make_taps
 	for nic in "${nics[@]}"; do
 		for end in 0 1; do
 			mac=$(printf '52:54:00:00:%02x:%02x' "$i" "$end")
+			port=port$i$end # each has a bus of its own: igb's virtual functions would get into the other's way
+			arguments+=(-device "pcie-root-port,id=$port,chassis=$((2 * i + end + 1))")
 			if [ "$queues" = 1 ]; then
-				arguments+=(-netdev "hubport,hubid=$((i + 1)),id=net$i$end" -device "$nic,netdev=net$i$end,mac=$mac")
+				arguments+=(-netdev "hubport,hubid=$((i + 1)),id=net$i$end" -device "$nic,bus=$port,netdev=net$i$end,mac=$mac")
 			else
 				arguments+=(-netdev "tap,id=net$i$end,ifname=tap$((2 * i + end)),script=no,downscript=no,vhost=off,queues=$queues"
-					-device "$nic,netdev=net$i$end,mac=$mac,mq=on,vectors=$((2 * queues + 2))")
+					-device "$nic,bus=$port,netdev=net$i$end,mac=$mac,mq=on,vectors=$((2 * queues + 2))")
 			fi
 		done
 		i=$((i + 1))
