@@ -168,6 +168,9 @@ static int check_config(const struct netring_config *config, struct netring_erro
 		return error_set(error, EINVAL, "xdp.frames %u: must be 0 or a power of two, %u..%u", xdp->frames, FRAMES_MIN, FRAMES_MAX);
 	if (xdp->frame_size != 2048 && xdp->frame_size != 4096)
 		return error_set(error, EINVAL, "xdp.frame_size %u: must be 2048 or 4096", xdp->frame_size);
+	if (xdp->mode == NETRING_XDP_GENERIC && xdp->copy == NETRING_XDP_ZEROCOPY)
+		return error_set(error, EINVAL, "%s: zero-copy was asked for, and generic mode: behind the driver packets are always copied",
+				 config->interface);
 	if (config->reserve > XDP_FRAME_METADATA)
 		return error_set(error, EINVAL, "reserve %u: of AF_XDP %d at the most", config->reserve, XDP_FRAME_METADATA);
 	return 0;

@@ -270,17 +270,21 @@ static int bind_patiently(const struct packet_ring *ring, uint16_t flags, uint64
 /*
  * What to bind with, one after the other. Where the driver gives packets without a copy, but not those in several frames, the kernel copies if they are
  * asked for. So they are asked for where packets may be that long, and otherwise where nothing is lost by it. Before Linux 6.6 nobody has them.
+ *
+ * Behind the driver, in generic mode, the kernel copies whatever the driver could do. Some drivers would be bound for zero copy all the same, and then
+ * send nothing, for want of a program of theirs.
  */
 static unsigned bind_flags(const struct netring_config *config, bool long_packets, uint16_t flags[3])
 {
+	bool copies = config->xdp.copy == NETRING_XDP_COPY || config->xdp.mode == NETRING_XDP_GENERIC;
 	uint16_t common = XDP_USE_NEED_WAKEUP;
 	unsigned count = 0;
 
-	if (config->xdp.copy == NETRING_XDP_COPY)
+	if (copies)
 		common |= XDP_COPY;
 	else if (config->xdp.copy == NETRING_XDP_ZEROCOPY)
 		common |= XDP_ZEROCOPY;
-	if (config->xdp.copy == NETRING_XDP_COPY_AUTO && !long_packets)
+	if (!copies && config->xdp.copy == NETRING_XDP_COPY_AUTO && !long_packets)
 		flags[count++] = common | XDP_ZEROCOPY;
 	flags[count++] = common | XDP_USE_SG;
 	flags[count++] = common;

@@ -145,6 +145,7 @@ for setting in NETRING_BACKEND=banana NETRING_XDP_MODE=banana NETRING_XDP_COPY=b
 done
 refused "more memory than there is" "[0-9]+ [KMG]iB" nr1 NETRING_XDP_FRAMES=16777216 NETRING_XDP_FRAME_SIZE=4096
 refused "zero-copy, of a driver that cannot" "zero-copy" nr1 NETRING_XDP_COPY=zerocopy
+refused "zero-copy behind the driver" "zero-copy.*generic mode" nr1 NETRING_XDP_COPY=zerocopy NETRING_XDP_MODE=generic
 refused "offload, of a driver that cannot" "NETRING_XDP_MODE|offload|runs on the card" nr1 NETRING_XDP_MODE=offload
 for setting in NETRING_XDP_MODE=native NETRING_XDP_MODE=generic NETRING_XDP_COPY=copy NETRING_XDP_QUEUES=all NETRING_XDP_QUEUES=0 NETRING_XDP_QUEUES=0-1 \
 	NETRING_XDP_FRAMES=512 NETRING_XDP_FRAME_SIZE=2048 NETRING_XDP_FRAME_SIZE=4096; do
