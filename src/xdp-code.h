@@ -3,9 +3,8 @@
  * The instructions of an interface's XDP program. For each packet:
  *
  *	a socket on its receive queue?	none: on to the host
- *	the time			kept on the stack
  *	the filter that is in force	rejects: on to the host
- *	its data in front of the packet	(xdp-frame.h), unless the driver refuses
+ *	time and verdict in front of the packet	(xdp-frame.h), unless the driver refuses
  *	to the socket
  *
  * Where packets are copied instead (xdp-tap-code.h) there are no sockets: the filter, a copy of what it accepts, on to the host.

@@ -19,7 +19,7 @@ struct xdp_frame {
 	uint32_t wire_len;
 	uint64_t time_ns;	/* since 1970, UTC */
 	/* From here on by the program. */
-	uint64_t tai_ns;	/* bpf_ktime_get_tai_ns when the program began */
+	uint64_t tai_ns;	/* bpf_ktime_get_tai_ns when the filter had accepted it */
 	uint32_t verdict;	/* bytes that the filter accepts of the packet as XDP has it; 0: not judged, user space is to */
 	uint32_t mark;		/* XDP_FRAME_MARK */
 } __attribute__((packed));
