@@ -23,7 +23,7 @@
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
 /* Packets of an AF_XDP ring after which frames go back to the kernel: as many as it brings in one go. */
-#define XDP_BATCH 128
+#define XDP_BATCH 256
 
 struct reader {
 	pcap_handler callback;

@@ -16,6 +16,8 @@
  */
 #include "xdp-fill.h"
 
+#include <string.h>
+
 /* A reader that has been behind, by what came while it slept, gives back more at once than the kernel takes meanwhile: they lie so many leads ahead at most. */
 #define LEADS_MAX 4
 
@@ -109,9 +111,9 @@ static uint64_t exchange(struct xdp_queue *queue, const struct xdp_desc *desc, u
 		uint64_t *to = entry_at(&queue->fill, front), *end = entry_at(&queue->fill, behind);
 		uint32_t run = straight(&queue->fill, front, straight(&queue->fill, behind, count));
 
-#pragma GCC unroll 4
+		memcpy(end, to, run * sizeof(*end));
+#pragma GCC unroll 8
 		for (uint32_t i = 0; i < run; i++) {
-			end[i] = to[i];
 			/* Pairs with the kernel's dependency of what it writes on the address: our last look at the frame comes before this. */
 			__atomic_store_n(&to[i], desc[i].addr, __ATOMIC_RELEASE);
 			bytes += desc[i].len;

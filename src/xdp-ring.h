@@ -56,7 +56,7 @@ struct xdp_losses {
 };
 
 /* Frames given to the kernel at a time, at most, in a way that may leave doubts. */
-#define XDP_FILL_BATCH 128
+#define XDP_FILL_BATCH 256
 
 /* Two frames of which the kernel has one; addresses in the umem. */
 struct xdp_doubt {
