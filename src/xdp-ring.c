@@ -26,6 +26,9 @@
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
+/* Wiping ends when so many packets in a row have had their own stamps. */
+#define ORDERLY_STAMPS 4096
+
 /* What the kernel may have put into frames and not shown yet: one round of NAPI. */
 #define UNSHOWN 64
 
@@ -95,7 +98,7 @@ static void open_cursor(struct packet_ring *ring, struct xdp_cursor *cursor, uin
 	cursor->snaplen = UINT32_MAX;
 	xdp_ring_cut(cursor, queue->snaplen);
 	cursor->ring = ring;
-	cursor->newest_ns = &queue->newest_ns;
+	cursor->newest_ns = queue->newest_ns;
 	cursor->judges = false;
 }
 
@@ -130,6 +133,8 @@ static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 	uint32_t position = ring->position, straight = ring->cells - position, packets = cells;
 
 	note(ring);
+	if (likely(cells))
+		xdp_ring_leave_mark(queue, desc_at(queue, (position + cells - 1) & queue->receive.mask));
 	if (unlikely(queue->gather.some))
 		packets -= forget_gathered(queue, position, cells);
 	if (unlikely(cells > straight)) {
@@ -165,10 +170,14 @@ int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet)
 {
 	struct packet_ring *ring = cursor->ring;
 	uint32_t ahead = (uint32_t)(cursor->desc - desc_at(ring->xdp, ring->position)), cells;
-	int ret = xdp_gather(ring, ring->position + ahead, waiting(ring->xdp) - ahead, &cells, packet);
+	int ret;
 
+	if (cursor->desc != cursor->first)
+		xdp_ring_leave_mark(ring->xdp, cursor->desc - 1);
+	ret = xdp_gather(ring, ring->position + ahead, waiting(ring->xdp) - ahead, &cells, packet);
 	if (ret < 0)
 		return -EBADMSG;
+	cursor->newest_ns = ring->xdp->newest_ns;
 	cursor->desc += cells;
 	if (cursor->end < cursor->desc)
 		cursor->end = cursor->desc;
@@ -256,7 +265,7 @@ static bool is_set_back(const struct xdp_queue *queue, uint64_t newest_ns)
 	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns < newest_ns;
 }
 
-void xdp_ring_wipe(struct xdp_queue *queue)
+static void wipe(struct xdp_queue *queue)
 {
 	if (queue->wiping)
 		return;
@@ -265,15 +274,45 @@ void xdp_ring_wipe(struct xdp_queue *queue)
 	queue->newest_ns = UINT64_MAX;
 }
 
+void xdp_ring_wipe(struct xdp_queue *queue)
+{
+	wipe(queue);
+	queue->wiping_for_good = true;
+}
+
+/* The stamp that was missing may have been older than the clock was, which had been set back. */
+static void stop_wiping(struct xdp_queue *queue, uint64_t newest_ns)
+{
+	queue->wiping = false;
+	queue->newest_ns = newest_ns;
+	queue->orderly = 0;
+}
+
+static uint64_t *oldest_own(struct xdp_queue *queue)
+{
+	return queue->wiping ? &queue->wiping_from_ns : &queue->newest_ns;
+}
+
+void xdp_ring_leave_mark(struct xdp_queue *queue, const struct xdp_desc *desc)
+{
+	const struct xdp_frame *frame = (const struct xdp_frame *)(queue->umem + desc->addr) - 1;
+	uint64_t *oldest_ns = oldest_own(queue);
+
+	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns > *oldest_ns))
+		*oldest_ns = frame->tai_ns;
+}
+
 bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
 {
-	uint64_t *oldest_ns = queue->wiping ? &queue->wiping_from_ns : &queue->newest_ns;
+	uint64_t *oldest_ns = oldest_own(queue);
 
 	if (frame->mark != XDP_FRAME_MARK || (frame->tai_ns < *oldest_ns && !is_set_back(queue, *oldest_ns)))
 		return false;
 	if (!queue->wiping || frame->tai_ns < *oldest_ns)
 		*oldest_ns = frame->tai_ns;
 	frame->mark = 0;
+	if (queue->wiping && !queue->wiping_for_good && ++queue->orderly == ORDERLY_STAMPS)
+		stop_wiping(queue, frame->tai_ns);
 	return true;
 }
 
@@ -286,7 +325,8 @@ static uint64_t stamp(struct packet_ring *ring)
 {
 	struct xdp_queue *queue = ring->xdp;
 
-	xdp_ring_wipe(queue);
+	wipe(queue);
+	queue->orderly = 0;
 	if (!queue->unstamped)
 		log_write(&ring->log, LOG_WARN,
 			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
@@ -318,6 +358,14 @@ void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet)
 	/* 0: another filter has let it in, and whoever knows of that takes it out. */
 	if (keep != 0 && keep < packet->captured_len)
 		packet->captured_len = keep;
+}
+
+uint64_t xdp_ring_look_again(struct packet_ring *ring, const struct xdp_desc *before, struct xdp_packet *packet)
+{
+	if (before)
+		xdp_ring_leave_mark(ring->xdp, before);
+	xdp_ring_make_up(ring, packet);
+	return ring->xdp->newest_ns;
 }
 
 static struct xdp_frame *frame_of(const struct packet_ring *ring, uint32_t cell)
@@ -383,6 +431,7 @@ static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, 
 	open_cursor(ring, &cursor, cell, 1);
 	if (likely(xdp_ring_next(&cursor, &packet))) {
 		*ready = (struct ready){ (struct xdp_frame *)packet.data - 1, 1 };
+		xdp_ring_leave_mark(queue, cursor.desc - 1);
 		if (unlikely(ready->frame->verdict == 0))
 			leave_to_filter(ring, ahead);
 	} else {

@@ -93,9 +93,11 @@ struct xdp_queue {
 	uint64_t tai_ahead_ns;		/* TAI - UTC */
 	struct xdp_losses losses;	/* when the reader last asked */
 	unsigned batches;		/* since tai_ahead_ns was looked at */
-	uint64_t newest_ns;		/* stamp of the packet before; UINT64_MAX while wiping, so that every packet is looked at */
+	uint64_t newest_ns;		/* no mark that an earlier packet has left is younger; UINT64_MAX while wiping, so that every packet is looked at */
 	bool wiping;			/* marks are wiped out: stamps may come in disorder, or not with every packet */
 	uint64_t wiping_from_ns;	/* older stamps may be left from before */
+	bool wiping_for_good;
+	uint32_t orderly;		/* own stamps in a row, while wiping */
 	bool unstamped;			/* the program's stamp did not come through at times, and that has been said */
 	bool zero_copy;
 	const struct xdp_program *program;	/* on the interface */
@@ -154,7 +156,7 @@ struct xdp_cursor {
 	uint32_t snaplen;		/* see xdp_ring_cut */
 	uint32_t straight;		/* the smaller one of these two: a longer packet is looked at twice */
 	bool judges;			/* xdp_ring_next does not go on at a packet that the program has not judged */
-	uint64_t *newest_ns;		/* the queue's */
+	uint64_t newest_ns;		/* the queue's, when this packet was looked at */
 	struct packet_ring *ring;
 };
 
@@ -171,7 +173,13 @@ struct xdp_packet {
  */
 void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
 
-/* From now on marks are wiped out, and so any that there is is the packet's own. */
+/* The same for xdp_ring_next. before: the descriptor in front of it, or NULL. Returns what the cursor's newest_ns is from now on. */
+uint64_t xdp_ring_look_again(struct packet_ring *ring, const struct xdp_desc *before, struct xdp_packet *packet);
+
+/* The packet's mark is left in its frame, and may be found there when another packet has come there. */
+void xdp_ring_leave_mark(struct xdp_queue *queue, const struct xdp_desc *desc);
+
+/* From now on, and for good, marks are wiped out, and so any that there is is the packet's own. */
 void xdp_ring_wipe(struct xdp_queue *queue);
 
 /* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
@@ -187,9 +195,9 @@ static inline uint64_t xdp_ring_length(const struct xdp_desc *desc)
  * The next packet, and a step of the cursor. False at the end, or, with cursor->desc not cursor->end, when the packet is not in one frame, is
  * still to be judged, or the descriptor cannot be true: see xdp_ring_gather. Once only for each packet, in the order of the ring.
  *
- * What an earlier packet has left in this memory is older than the packet before this one, and so cannot be taken for this packet's. It could be wiped
- * out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come without a stamp,
- * or where several CPUs stamp them, not in the order of the ring: in generic mode.
+ * What an earlier packet has left in this memory is no younger than what has been given back to the kernel, and so cannot be taken for this packet's. It
+ * could be wiped out as well, but the CPU that packets come in on waits for a line that the reader has written to: that is done only where packets come
+ * without a stamp, or where several CPUs stamp them, not in the order of the ring: in generic mode.
  */
 static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *packet)
 {
@@ -213,20 +221,21 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 	packet->data = cursor->umem + desc->addr;
 	packet->wire_len = length;
 	frame = (struct xdp_frame *)packet->data - 1;
-	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns >= *cursor->newest_ns)) {
+	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns >= cursor->newest_ns)) {
 		if (unlikely(frame->verdict <= captured)) {
 			if (frame->verdict != 0)
 				captured = frame->verdict;
 			else if (cursor->judges)
 				return false;
 		}
-		packet->tai_ns = *cursor->newest_ns = frame->tai_ns;
+		packet->tai_ns = frame->tai_ns;
 	} else if (cursor->judges && frame->mark == XDP_FRAME_MARK && frame->verdict == 0) {
 		return false;
 	} else {
-		struct xdp_packet made_up = *packet; /* so that the address of the other is not taken: its members stay in registers */
+		/* So that the address of the other is not taken: its members stay in registers. */
+		struct xdp_packet made_up = { .data = packet->data, .wire_len = length };
 
-		xdp_ring_make_up(cursor->ring, &made_up);
+		cursor->newest_ns = xdp_ring_look_again(cursor->ring, desc == cursor->first ? NULL : desc - 1, &made_up);
 		*packet = made_up;
 		captured = packet->captured_len < captured ? packet->captured_len : captured;
 	}

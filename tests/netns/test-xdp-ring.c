@@ -479,6 +479,50 @@ START_TEST(no_metadata)
 }
 END_TEST
 
+static uint64_t tai_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_TAI, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool has_mark(const struct netring_packet *packet)
+{
+	return ((const struct xdp_frame *)packet->data - 1)->mark == XDP_FRAME_MARK;
+}
+
+/* By less than what has passed since: the stamp of the next packet looks as if another one had left it. Marks are wiped out until that is settled. */
+START_TEST(clock_set_back_a_little)
+{
+	struct netring_config config = xdp_config();
+	struct netring *capture = open_and_start(&config);
+	struct xdp_queue *queue = capture->ring[0].xdp;
+	struct netring_burst burst;
+	unsigned number = 1;
+
+	sender_send(sender, TYPE_A, 0, FRAME_LEN);
+	while (!capture_is_ready(capture))
+		poll(NULL, 0, 1);
+	queue->newest_ns = tai_now_ns();
+	ck_assert_uint_eq(packet_number(take_one(capture, &burst)), 0);
+	netring_give_back(capture, &burst, 1);
+	ck_assert(queue->wiping);
+	while (queue->wiping && number < 100 * FRAMES) {
+		sender_send_many(sender, TYPE_A, number, FRAMES);
+		expect_frames(capture, TYPE_A, number, FRAMES, NETRING_BURST_MAX);
+		number += FRAMES;
+	}
+	ck_assert_msg(!queue->wiping, "still wiping after %u packets", number);
+	sender_send_many(sender, TYPE_A, number, FRAMES);
+	expect_frames(capture, TYPE_A, number, FRAMES, NETRING_BURST_MAX);
+	sender_send(sender, TYPE_A, number + FRAMES, FRAME_LEN);
+	ck_assert(has_mark(take_one(capture, &burst)));
+	netring_give_back(capture, &burst, 1);
+	netring_close(capture);
+}
+END_TEST
+
 /* A reader that stands still: what is sent is delivered or counted as dropped. */
 START_TEST(overflow)
 {
@@ -1179,6 +1223,7 @@ int main(void)
 	tcase_add_test(tcase, one_protocol);
 	tcase_add_test(tcase, snaplen);
 	tcase_add_test(tcase, no_metadata);
+	tcase_add_test(tcase, clock_set_back_a_little);
 	tcase_add_test(tcase, overflow);
 	tcase_add_test(tcase, all_frames_while_stopped);
 	tcase_add_test(tcase, time_stamps);
