@@ -220,10 +220,10 @@ static inline __attribute__((always_inline)) int hand_over_batch(pcap_t *p, unsi
 }
 
 /* The same of several queues. */
-static int hand_over_batch_of_frames(pcap_t *p, unsigned count, const struct reader *reader)
+static inline __attribute__((always_inline)) int hand_over_batch_of_frames(pcap_t *p, unsigned count, const struct reader *reader, uint32_t fraction)
 {
 	const struct merge_packet *packet = p->capture->merge.packet;
-	uint32_t fraction = p->nanoseconds ? 1 : 1000, snaplen = (uint32_t)p->snaplen;
+	uint32_t snaplen = (uint32_t)p->snaplen;
 	struct second second = { 0 };
 
 	for (unsigned i = 0; i < count; i++) {
@@ -249,7 +249,7 @@ static int hand_over_merged(pcap_t *p, unsigned count, const struct reader *read
 	if (handle_is_broken_off(p) && !p->request.immediate)
 		return 0;
 	if (capture_is_xdp(p->capture))
-		return hand_over_batch_of_frames(p, count, reader);
+		return p->nanoseconds ? hand_over_batch_of_frames(p, count, reader, 1) : hand_over_batch_of_frames(p, count, reader, 1000);
 	return p->nanoseconds ? hand_over_batch(p, count, reader, 1) : hand_over_batch(p, count, reader, 1000);
 }
 

@@ -379,6 +379,12 @@ struct ready {
 	uint32_t cells;
 };
 
+/* Has not been made ready yet. */
+static bool is_new(const struct xdp_queue *queue, uint32_t ahead)
+{
+	return (int32_t)(queue->taken + ahead - queue->seen) >= 0;
+}
+
 static struct ready find_ready(const struct packet_ring *ring, uint32_t cell)
 {
 	struct xdp_frame *first = frame_of(ring, cell);
@@ -412,6 +418,15 @@ static int gather(struct packet_ring *ring, uint32_t cell, uint32_t there, struc
 	return 0;
 }
 
+/* What the reader is to find in front of a packet. */
+static inline void note_down(struct xdp_frame *frame, uint32_t cell, const struct xdp_cursor *cursor, const struct xdp_packet *packet)
+{
+	frame->captured_len = packet->captured_len;
+	frame->wire_len = packet->wire_len;
+	frame->time_ns = packet->tai_ns - cursor->tai_ahead_ns;
+	xdp_notes_of(frame)->cell = cell;
+}
+
 /*
  * The packet that many behind the reader's, of so many that the caller knows to be there, made ready if it is not yet. -EBADMSG: its descriptor is
  * corrupted; -ENOBUFS: others have to be given back first, but never for the reader's own.
@@ -424,7 +439,7 @@ static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, 
 	struct xdp_packet packet;
 	int ret;
 
-	if ((int32_t)(queue->taken + ahead - queue->seen) < 0) {
+	if (!is_new(queue, ahead)) {
 		*ready = find_ready(ring, cell);
 		return 0;
 	}
@@ -444,10 +459,7 @@ static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, 
 	queue->seen = queue->taken + ahead + ready->cells;
 	if (unlikely(!ready->frame))
 		return 0;
-	ready->frame->captured_len = packet.captured_len;
-	ready->frame->wire_len = packet.wire_len;
-	ready->frame->time_ns = packet.tai_ns - cursor.tai_ahead_ns;
-	xdp_notes_of(ready->frame)->cell = cell;
+	note_down(ready->frame, cell, &cursor, &packet);
 	return 0;
 }
 
@@ -495,6 +507,42 @@ static uint32_t cell_of(const struct packet_ring *ring, const uint8_t *place)
 	return xdp_notes_of((struct xdp_frame *)place)->cell;
 }
 
+static inline void append(struct packet_list *list, unsigned n, struct xdp_frame *frame, uint64_t *last_ns)
+{
+	list->entry[n] = (struct packet_entry){ frame->time_ns, (uint8_t *)frame };
+	list->disorder |= frame->time_ns < *last_ns;
+	*last_ns = frame->time_ns;
+}
+
+/*
+ * The hot loop: packets in one frame each, which have not been looked at before, from there on to the end of the ring at most. Stops in front of what
+ * is to be looked at more closely. Returns how many.
+ */
+static unsigned list_frames(struct packet_ring *ring, uint32_t ahead, struct packet_list *list, unsigned listed, unsigned max, uint64_t *last_ns)
+{
+	struct xdp_queue *queue = ring->xdp;
+	uint32_t cell = (ring->position + ahead) & queue->receive.mask;
+	struct xdp_cursor cursor;
+	struct xdp_packet packet;
+	unsigned n = 0;
+
+	open_cursor(ring, &cursor, cell, max);
+	cursor.judges = true;
+	while (xdp_ring_next(&cursor, &packet)) {
+		struct xdp_frame *frame = (struct xdp_frame *)packet.data - 1;
+
+		note_down(frame, cell + n, &cursor, &packet);
+		if (unlikely(frame->verdict == 0))
+			leave_to_filter(ring, ahead + n);
+		append(list, listed + n++, frame, last_ns);
+	}
+	if (n == 0)
+		return 0;
+	queue->seen = queue->taken + ahead + n;
+	xdp_ring_leave_mark(queue, cursor.desc - 1);
+	return n;
+}
+
 /*
  * In a queue packets are in the order of their stamps, but they have been stamped before they came here: what another queue is going to get may be
  * older.
@@ -504,25 +552,30 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	uint32_t there = waiting(ring->xdp), at = ahead;
 	uint64_t last_ns = 0;
 	struct ready ready;
-	unsigned n;
+	unsigned n = 0, run;
 
 	list->losing = list->disorder = false;
 	list->early_stamps = true;
 	list->rest.left = 0;
 	if (there <= ahead)
 		ring->xdp->batches = XDP_CLOCK_BATCHES;
-	for (n = 0; n < max && at < there; at += ready.cells) {
-		int ret = make_ready(ring, at, there, &ready, at == ahead ? error : NULL);
+	for (; n < max && at < there; at += ready.cells) {
+		int ret;
 
+		if (is_new(ring->xdp, at)) {
+			run = list_frames(ring, at, list, n, max - n < there - at ? max - n : there - at, &last_ns);
+			n += run;
+			ready.cells = run;
+			if (likely(run != 0))
+				continue;
+		}
+		ret = make_ready(ring, at, there, &ready, at == ahead ? error : NULL);
 		if (ret < 0 && at == ahead)
 			return ret;
 		if (ret < 0)
 			break;
-		if (unlikely(!ready.frame))
-			continue;
-		list->entry[n++] = (struct packet_entry){ ready.frame->time_ns, (uint8_t *)ready.frame };
-		list->disorder |= ready.frame->time_ns < last_ns;
-		last_ns = ready.frame->time_ns;
+		if (likely(ready.frame != NULL))
+			append(list, n++, ready.frame, &last_ns);
 	}
 	if (unlikely(ring->xdp->gather.rejected))
 		count_gathered_rejected(ring);
