@@ -25,5 +25,6 @@ compare() {
 case ${1:-all} in
 all | ring) compare "packet ring" ;;&
 all | rings) compare "two rings" NETRING_RINGS=2 NETRING_FANOUT=lb ;;&
-all | xdp) compare "AF_XDP" NETRING_BACKEND=xdp NETRING_LOG=error ;;
+all | xdp) compare "AF_XDP" NETRING_BACKEND=xdp NETRING_LOG=error ;;&
+all | libpcap) compare "libpcap's own capture" NETRING_BACKEND=libpcap ;;
 esac

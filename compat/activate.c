@@ -122,6 +122,8 @@ static int activate_delegated(pcap_t *p, const struct config *config, enum log_l
 	if (status >= 0) {
 		log_write(&p->log, level, "%s: captured by libpcap itself: %s", p->device, why);
 		warn_of_unused(p, config, CONFIG_BLOCK_SIZE, CONFIG_XDP_STEAL, "captured by libpcap itself");
+		if (config->value[CONFIG_STATS])
+			delegated_stats_open(p, why);
 	}
 	return status;
 }

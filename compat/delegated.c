@@ -36,7 +36,10 @@ static int dispatch(pcap_t *p, int count, pcap_handler callback, u_char *user)
 	int seen;
 
 	begin_callbacks(p);
-	seen = inner_pcap_dispatch(p->inner, count, callback, user);
+	if (delegated_stats_are_shown(&p->delegated))
+		seen = delegated_stats_dispatch(p, count, callback, user);
+	else
+		seen = inner_pcap_dispatch(p->inner, count, callback, user);
 	end_read(p, count <= 0 || seen != count);
 	return seen;
 }
@@ -71,10 +74,15 @@ static int loop(pcap_t *p, int count, pcap_handler callback, u_char *user)
 
 static const u_char *next(pcap_t *p, struct pcap_pkthdr *header)
 {
+	bool is_shown = delegated_stats_are_shown(&p->delegated);
 	const u_char *data;
 
 	begin_read(p);
+	if (is_shown)
+		delegated_stats_read_begins(p);
 	data = inner_pcap_next(p->inner, header);
+	if (is_shown)
+		delegated_stats_read_ends(p, data ? (int64_t)header->caplen : -1);
 	if (inner_pcap_file(p->inner))
 		end_read(p, !data);
 	return data;
@@ -82,10 +90,15 @@ static const u_char *next(pcap_t *p, struct pcap_pkthdr *header)
 
 static int next_ex(pcap_t *p, struct pcap_pkthdr **header, const u_char **data)
 {
+	bool is_shown = delegated_stats_are_shown(&p->delegated);
 	int ret;
 
 	begin_read(p);
+	if (is_shown)
+		delegated_stats_read_begins(p);
 	ret = inner_pcap_next_ex(p->inner, header, data);
+	if (is_shown)
+		delegated_stats_read_ends(p, ret == 1 ? (int64_t)(*header)->caplen : -1);
 	if (inner_pcap_file(p->inner))
 		end_read(p, ret != 1);
 	return ret;
@@ -125,7 +138,7 @@ static int setnonblock(pcap_t *p, int nonblock, char *errbuf)
 
 static int stats(pcap_t *p, struct pcap_stat *result)
 {
-	return inner_pcap_stats(p->inner, result);
+	return delegated_stats_are_shown(&p->delegated) ? delegated_stats_ask(p, result) : inner_pcap_stats(p->inner, result);
 }
 
 static int inject(pcap_t *p, const void *frame, size_t size)

@@ -66,6 +66,7 @@ void handle_free(pcap_t *p)
 	if (dump_thread.hold != DUMP_LIKE_LIBPCAP)
 		dump_read_ends(DUMP_LIKE_LIBPCAP); /* the next read may never come, nor the end of one whose callback was left by longjmp */
 	engine_close(p);
+	delegated_stats_close(p);
 	interfaces_close(p);
 	inner_close_handle(p->inner, p->inner_eventfd);
 	free(p->list);

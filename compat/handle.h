@@ -18,6 +18,7 @@
 
 #include "capture.h"
 #include "config.h"
+#include "delegated-stats.h"
 #include "inner.h"
 #include "interface-drops.h"
 #include "interface-list.h"
@@ -79,6 +80,8 @@ struct pcap {
 
 	void *read_buffer;		/* stdio's, for a savefile; NULL: it has its own */
 	bool input_may_sleep;		/* a savefile's stream is the program's, and not a file: it may be silent in the middle of a read */
+
+	struct delegated_stats delegated;	/* of a capture that libpcap makes */
 
 	/* Engine handles only. */
 	struct netring *capture;

@@ -5,21 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "capture.h"
 #include "xdp-tap.h"
 
 #define set(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
-
-/* Of the timer interrupt's making: read from memory, without a system call on any clock source. */
-static uint64_t coarse_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static void describe_ring(struct stats_ring *page, const struct packet_ring *ring)
 {
@@ -132,7 +122,7 @@ void capture_stats_update(struct netring *capture, enum stats_state state)
 	for (unsigned i = 0; i < capture->rings; i++)
 		write_ring(stats_page_ring(writer, i), &capture->ring[i]);
 	set(writer->capture->disordered, __atomic_load_n(&capture->merge.disordered, __ATOMIC_RELAXED));
-	set(writer->capture->updated_ns, coarse_ns());
+	set(writer->capture->updated_ns, stats_page_now_ns());
 	set(writer->capture->state, (uint32_t)state);
 	capture->stats.due_ns = writer->capture->updated_ns + STATS_UPDATE_MS * UINT64_C(1000000);
 	stats_page_end(writer);
@@ -141,7 +131,7 @@ void capture_stats_update(struct netring *capture, enum stats_state state)
 
 void capture_stats_look(struct netring *capture)
 {
-	if (capture->stats.page.capture && coarse_ns() >= capture->stats.due_ns)
+	if (capture->stats.page.capture && stats_page_now_ns() >= capture->stats.due_ns)
 		capture_stats_update(capture, STATS_READING);
 }
 

@@ -27,20 +27,30 @@
 #define NETRING_STATS_PAGE_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "error.h"
 
 #define STATS_NAME "netring-stats"
 #define STATS_MAGIC UINT64_C(0x737461747352740a)
-#define STATS_VERSION 1
+#define STATS_VERSION 2
 #define STATS_RECORD 256
 #define STATS_RECORDS_MAX 8192		/* sparse: pages are allocated when they are used */
 #define STATS_SIZE ((size_t)STATS_RECORD * STATS_RECORDS_MAX)
 #define STATS_TEXT 64
 
+#define STATS_NO_INTERFACE (-1)
+
 enum stats_kind { STATS_FREE, STATS_CAPTURE, STATS_RING };
 
-enum stats_engine { STATS_PACKET_V3, STATS_PACKET_V2, STATS_XDP, STATS_XDP_TAP };
+/* STATS_LIBPCAP: captured by libpcap itself, as one ring of which little is known. */
+enum stats_engine { STATS_PACKET_V3, STATS_PACKET_V2, STATS_XDP, STATS_XDP_TAP, STATS_LIBPCAP };
+
+/* What is not known of a ring, and then 0: flags of stats_ring.unknown. */
+enum stats_unknown {
+	STATS_UNKNOWN_LOSSES = 1,	/* packets, drops, xdp_*: nobody has asked libpcap yet */
+	STATS_UNKNOWN_RING = 2,		/* its size, what waits in it, freezes, losing, rejected */
+};
 
 enum stats_state {
 	STATS_READING,			/* there was more to read: what has happened since updated_ns is not in the figures */
@@ -79,8 +89,8 @@ struct stats_capture {
 /* Counts since the capture was opened; of XDP, ring full and the others are part of drops. */
 struct stats_ring {
 	uint32_t kind;			/* STATS_RING */
-	int32_t ifindex;		/* 0: all interfaces */
-	char interface[16];
+	int32_t ifindex;		/* 0: all interfaces; STATS_NO_INTERFACE: libpcap's device, which is none */
+	char interface[STATS_TEXT];
 	uint64_t bytes_asked, bytes_got;	/* the ring's size */
 	uint32_t cells;			/* that it is made of: blocks, or the frames of immediate mode; xdp-tap: words of 8 bytes */
 	uint32_t cell_bytes;
@@ -95,6 +105,9 @@ struct stats_ring {
 	uint64_t xdp_ring_full, xdp_fill_empty, xdp_other;
 	uint32_t queue;			/* XDP: the receive queue */
 	uint32_t losing;		/* the kernel has lost packets that are not in drops yet */
+	uint32_t unknown;		/* enum stats_unknown */
+	uint32_t pad;
+	uint64_t asked_ns;		/* libpcap: CLOCK_MONOTONIC, when the program asked for packets and drops (packets: since then no less); 0: never */
 };
 
 _Static_assert(sizeof(struct stats_head) <= STATS_RECORD && sizeof(struct stats_capture) <= STATS_RECORD &&
@@ -128,6 +141,15 @@ bool stats_page_is_ours(const struct stats_writer *writer);
 static inline struct stats_ring *stats_page_ring(const struct stats_writer *writer, unsigned ring)
 {
 	return (struct stats_ring *)((char *)writer->capture + (size_t)STATS_RECORD * (1 + ring));
+}
+
+/* CLOCK_MONOTONIC as the timer interrupt leaves it: read from memory, without a system call on any clock source. */
+static inline uint64_t stats_page_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 /* The process's losses in savefiles; nothing happens without a page. Any thread. */

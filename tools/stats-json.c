@@ -7,27 +7,56 @@
 
 #define FORMAT_VERSION 1
 
+static void print_known(const char *name, bool is_known, uint64_t value)
+{
+	if (is_known)
+		json_number(name, value);
+	else
+		json_null(name);
+}
+
 static void print_losses(const struct stats_ring *ring)
 {
+	bool is_known = stats_ring_knows(ring, STATS_UNKNOWN_LOSSES);
+
 	json_open("lost", '{');
-	json_number("ring_full", stats_ring_full(ring));
-	json_number("xdp_fill_ring_empty", ring->xdp_fill_empty);
-	json_number("xdp_other", ring->xdp_other);
+	print_known("ring_full", is_known, stats_ring_full(ring));
+	print_known("xdp_fill_ring_empty", is_known, ring->xdp_fill_empty);
+	print_known("xdp_other", is_known, ring->xdp_other);
 	json_close('}');
 }
 
 static void print_counters(const struct stats_ring *ring)
 {
-	json_number("passed_filter", ring->packets);
+	bool is_known = stats_ring_knows(ring, STATS_UNKNOWN_RING);
+
+	print_known("passed_filter", stats_ring_knows(ring, STATS_UNKNOWN_LOSSES), ring->packets);
 	print_losses(ring);
-	json_number("freezes", ring->freezes);
-	json_bool("losing", ring->losing != 0);
-	json_number("left", stats_ring_left(ring));
-	json_number("rejected", ring->rejected);
+	print_known("freezes", is_known, ring->freezes);
+	if (is_known)
+		json_bool("losing", ring->losing != 0);
+	else
+		json_null("losing");
+	print_known("left", is_known, stats_ring_left(ring));
+	print_known("rejected", is_known, ring->rejected);
 	json_number("delivered", ring->delivered);
 	json_number("bytes", ring->bytes);
-	json_number("ring_bytes", ring->bytes_got);
-	json_number("ring_bytes_asked", ring->bytes_asked);
+	print_known("ring_bytes", is_known, ring->bytes_got);
+	print_known("ring_bytes_asked", is_known, ring->bytes_asked);
+}
+
+static void print_fill(const struct stats_ring *ring)
+{
+	if (!stats_ring_knows(ring, STATS_UNKNOWN_RING)) {
+		json_null("fill");
+		return;
+	}
+	json_open("fill", '{');
+	json_number("cells", ring->cells);
+	json_number("cell_bytes", ring->cell_bytes);
+	json_number("waiting", ring->waiting);
+	json_number("waiting_most", ring->waiting_most);
+	json_close('}');
 }
 
 static void print_interface(const struct interface_losses *interface)
@@ -53,12 +82,7 @@ static void print_ring(const struct stats_report *report, const struct stats_vie
 	if (view->capture.engine == STATS_XDP)
 		json_number("queue", ring->queue);
 	print_counters(ring);
-	json_open("fill", '{');
-	json_number("cells", ring->cells);
-	json_number("cell_bytes", ring->cell_bytes);
-	json_number("waiting", ring->waiting);
-	json_number("waiting_most", ring->waiting_most);
-	json_close('}');
+	print_fill(ring);
 	print_interface(stats_report_interface(report, view, ring));
 	json_close('}');
 }
@@ -78,6 +102,7 @@ static void print_capture(const struct stats_report *report, const struct stats_
 	json_seconds("opened", (double)view->capture.opened_ns / 1e9);
 	json_string("reader", stats_reader_name(view));
 	json_seconds("age", view->age_s);
+	json_seconds("losses_age", view->losses_age_s);
 	json_bool("stale", stats_view_is_stale(view));
 	json_bool("torn", view->torn);
 	json_number("network_namespace", view->process.namespace);

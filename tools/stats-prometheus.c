@@ -21,25 +21,28 @@ struct ring_metric {
 	const char *name, *type, *help; /* help NULL: more samples of the metric before */
 	size_t offset;			/* into struct ring_values, of a uint64_t */
 	const char *label;		/* one more, with its value */
+	uint32_t unknown;		/* enum stats_unknown: without a sample if that is not known */
 };
 
+#define LOSSES STATS_UNKNOWN_LOSSES
+#define SIZES STATS_UNKNOWN_RING
 #define RING(field) offsetof(struct ring_values, ring.field)
 #define MADE(field) offsetof(struct ring_values, field)
 
 static const struct ring_metric ring_metrics[] = {
 	{ "netring_passed_filter_packets_total", "counter", "Packets that passed the filter in the kernel, those lost behind it included.",
-	  RING(packets), "" },
-	{ "netring_lost_packets_total", "counter", "Packets lost between the filter and the program.", MADE(full), ",reason=\"ring_full\"" },
-	{ "netring_lost_packets_total", NULL, NULL, RING(xdp_fill_empty), ",reason=\"xdp_fill_ring_empty\"" },
-	{ "netring_lost_packets_total", NULL, NULL, RING(xdp_other), ",reason=\"xdp_other\"" },
-	{ "netring_rejected_packets_total", "counter", "Packets that the filter in user space took out.", RING(rejected), "" },
-	{ "netring_delivered_packets_total", "counter", "Packets that the program got.", RING(delivered), "" },
-	{ "netring_captured_bytes_total", "counter", "Bytes of packets that were read, up to 7 too many for each packet.", RING(bytes), "" },
-	{ "netring_ring_freezes_total", "counter", "Times that the ring became full.", RING(freezes), "" },
-	{ "netring_ring_size_bytes", "gauge", "Size of the ring.", RING(bytes_got), "" },
-	{ "netring_ring_asked_size_bytes", "gauge", "Size of the ring as it was asked for.", RING(bytes_asked), "" },
-	{ "netring_ring_waiting_bytes", "gauge", "Ring memory that waited for the reader at the last update.", MADE(waiting), "" },
-	{ "netring_ring_waiting_max_bytes", "gauge", "Ring memory that has waited for the reader at most.", MADE(waiting_most), "" },
+	  RING(packets), "", LOSSES },
+	{ "netring_lost_packets_total", "counter", "Packets lost between the filter and the program.", MADE(full), ",reason=\"ring_full\"", LOSSES },
+	{ "netring_lost_packets_total", NULL, NULL, RING(xdp_fill_empty), ",reason=\"xdp_fill_ring_empty\"", LOSSES },
+	{ "netring_lost_packets_total", NULL, NULL, RING(xdp_other), ",reason=\"xdp_other\"", LOSSES },
+	{ "netring_rejected_packets_total", "counter", "Packets that the filter in user space took out.", RING(rejected), "", SIZES },
+	{ "netring_delivered_packets_total", "counter", "Packets that the program got.", RING(delivered), "", 0 },
+	{ "netring_captured_bytes_total", "counter", "Bytes of packets that were read, up to 7 too many for each packet.", RING(bytes), "", 0 },
+	{ "netring_ring_freezes_total", "counter", "Times that the ring became full.", RING(freezes), "", SIZES },
+	{ "netring_ring_size_bytes", "gauge", "Size of the ring.", RING(bytes_got), "", SIZES },
+	{ "netring_ring_asked_size_bytes", "gauge", "Size of the ring as it was asked for.", RING(bytes_asked), "", SIZES },
+	{ "netring_ring_waiting_bytes", "gauge", "Ring memory that waited for the reader at the last update.", MADE(waiting), "", SIZES },
+	{ "netring_ring_waiting_max_bytes", "gauge", "Ring memory that has waited for the reader at most.", MADE(waiting_most), "", SIZES },
 };
 
 /* A label's value: of printable characters, as texts of a page are. */
@@ -83,6 +86,8 @@ static void print_rings(const struct stats_report *report, const struct ring_met
 			struct ring_values values = values_of(&view->ring[ring]);
 			uint64_t value;
 
+			if (values.ring.unknown & metric->unknown)
+				continue;
 			memcpy(&value, (const char *)&values + metric->offset, sizeof(value));
 			print_labels(metric->name, view);
 			fputs(",interface=\"", stdout);
@@ -93,17 +98,27 @@ static void print_rings(const struct stats_report *report, const struct ring_met
 }
 
 /* No age, which would stand still in the collector's file. */
-static void print_updates(const struct stats_report *report)
+static void print_time(const char *name, const struct stats_view *view, double age_s)
 {
 	struct timespec now;
 
+	if (age_s < 0)
+		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	print_head("netring_capture_updated_timestamp_seconds", "gauge", "When the capture's figures were true.");
+	print_labels(name, view);
+	printf("} %.3f\n", (double)now.tv_sec + (double)now.tv_nsec / 1e9 - age_s);
+}
+
+static void print_updates(const struct stats_report *report)
+{
+	static const char updated[] = "netring_capture_updated_timestamp_seconds", losses[] = "netring_capture_losses_timestamp_seconds";
+
+	print_head(updated, "gauge", "When the capture's figures were true.");
 	for (size_t i = 0; i < report->views.views; i++)
-		if (report->views.view[i].age_s >= 0) {
-			print_labels("netring_capture_updated_timestamp_seconds", &report->views.view[i]);
-			printf("} %.3f\n", (double)now.tv_sec + (double)now.tv_nsec / 1e9 - report->views.view[i].age_s);
-		}
+		print_time(updated, &report->views.view[i], report->views.view[i].age_s);
+	print_head(losses, "gauge", "The same of those that passed the filter or were lost, which may be older if libpcap captures.");
+	for (size_t i = 0; i < report->views.views; i++)
+		print_time(losses, &report->views.view[i], report->views.view[i].losses_age_s);
 }
 
 static void print_captures(const struct stats_report *report)

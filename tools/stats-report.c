@@ -8,9 +8,11 @@
 
 const char *stats_engine_name(uint32_t engine)
 {
-	static const char *const names[] = {
-		[STATS_PACKET_V3] = "packet-v3", [STATS_PACKET_V2] = "packet-v2", [STATS_XDP] = "xdp", [STATS_XDP_TAP] = "xdp-tap"
-	};
+	static const char *const names[] = { [STATS_PACKET_V3] = "packet-v3",
+					     [STATS_PACKET_V2] = "packet-v2",
+					     [STATS_XDP] = "xdp",
+					     [STATS_XDP_TAP] = "xdp-tap",
+					     [STATS_LIBPCAP] = "libpcap" };
 
 	return engine < sizeof(names) / sizeof(*names) ? names[engine] : "unknown";
 }

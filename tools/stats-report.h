@@ -37,6 +37,12 @@ uint64_t stats_ring_left(const struct stats_ring *ring);
 /* Of drops, those of no XDP cause of their own. */
 uint64_t stats_ring_full(const struct stats_ring *ring);
 
+/* False if the figures of that kind mean nothing: enum stats_unknown. */
+static inline bool stats_ring_knows(const struct stats_ring *ring, enum stats_unknown kind)
+{
+	return !(ring->unknown & (uint32_t)kind);
+}
+
 void stats_print_table(const struct stats_report *report);
 void stats_print_json(const struct stats_report *report);
 void stats_print_prometheus(const struct stats_report *report);

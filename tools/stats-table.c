@@ -69,7 +69,10 @@ static void print_title(const struct stats_view *view)
 static void print_interface(const struct stats_ring *ring, const struct interface_losses *interface)
 {
 	if (!interface) {
-		printf("  %-8s %s\n", "NIC", ring->ifindex ? "not known" : "all interfaces: see each one's own counters");
+		printf("  %-8s %s\n", "NIC",
+		       ring->ifindex == STATS_NO_INTERFACE ? "none: a device of libpcap's"
+		       : ring->ifindex			   ? "not known"
+							   : "all interfaces: see each one's own counters");
 		return;
 	}
 	print_line("NIC", "received", interface->received);
@@ -90,8 +93,27 @@ static void print_fill(const struct stats_view *view, const struct stats_ring *r
 	putchar('\n');
 }
 
+/* Loss is shown also where there is none: that it is known is worth a line. */
+static void print_unknown_ring(const struct stats_view *view, const struct stats_ring *ring)
+{
+	char text[32];
+
+	if (!stats_ring_knows(ring, STATS_UNKNOWN_LOSSES)) {
+		printf("  %-8s %-32s %16s\n", "libpcap", "passed the filter", "unknown");
+		printf("  %-8s %-32s %16s  until the program calls pcap_stats\n", "", "LOST: ring full", "unknown");
+		return;
+	}
+	print_line("libpcap", "passed the filter, at least", ring->packets);
+	print_row("", "LOST: ring full", stats_ring_full(ring));
+	printf("  as the program's pcap_stats said %s ago\n", duration(text, view->losses_age_s));
+}
+
 static void print_ring(const struct stats_view *view, const struct stats_ring *ring, const char *name)
 {
+	if (!stats_ring_knows(ring, STATS_UNKNOWN_RING)) {
+		print_unknown_ring(view, ring);
+		return;
+	}
 	print_line(name, "passed the filter", ring->packets);
 	if (stats_ring_full(ring)) {
 		print_row("", "LOST: ring full", stats_ring_full(ring));

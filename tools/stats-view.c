@@ -83,14 +83,15 @@ static bool read_together(const struct stats_place *page, struct stats_view *vie
 	return true;
 }
 
-static double age_of(const struct stats_capture *capture)
+/* Of a time of CLOCK_MONOTONIC. */
+static double age_of(uint64_t then_ns)
 {
 	struct timespec now;
 	double age;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)capture->updated_ns / 1e9;
-	return age >= 0 && capture->updated_ns != 0 ? age : -1;
+	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)then_ns / 1e9;
+	return age >= 0 && then_ns != 0 ? age : -1;
 }
 
 /* 1: there is a capture. 0: it has gone, or does not make sense. */
@@ -108,7 +109,8 @@ static int read_capture(const struct stats_place *page, const struct stats_head 
 	stats_text_clean(view->capture.why, sizeof(view->capture.why));
 	for (uint32_t i = 0; i < view->capture.rings; i++)
 		stats_text_clean(view->ring[i].interface, sizeof(view->ring[i].interface));
-	view->age_s = age_of(&view->capture);
+	view->age_s = age_of(view->capture.updated_ns);
+	view->losses_age_s = view->capture.engine == STATS_LIBPCAP ? age_of(view->ring[0].asked_ns) : view->age_s;
 	view->device = page->device;
 	view->inode = page->inode;
 	return 1;
@@ -182,6 +184,7 @@ struct stats_ring stats_view_sum(const struct stats_view *view)
 		sum.xdp_fill_empty += ring->xdp_fill_empty;
 		sum.xdp_other += ring->xdp_other;
 		sum.losing |= ring->losing != 0;
+		sum.unknown |= ring->unknown;
 	}
 	return sum;
 }

@@ -20,6 +20,7 @@ struct stats_view {
 	ino_t inode;
 	bool torn;			/* the figures do not belong together: its writer was stopped in the middle */
 	double age_s;			/* of the figures; negative: unknown */
+	double losses_age_s;		/* of passed the filter and lost, of which libpcap's are older; negative: unknown, or never asked for */
 };
 
 /* A page that cannot be read. */

@@ -70,14 +70,17 @@ static void take_rings(struct top_capture *capture, const struct stats_report *r
 {
 	struct names names = { .count = 0 };
 
-	capture->has_nic = true;
+	capture->has_nic = capture->knows_losses = true;
 	for (uint32_t i = 0; i < view->capture.rings; i++) {
 		const struct stats_ring *ring = &view->ring[i];
 		double fill = share(ring->waiting, ring->cells), most = share(ring->waiting_most, ring->cells);
 
 		if (names.count < INTERFACES_MAX && is_new(&names, ring->interface))
 			add_interface(capture, ring, stats_report_interface(report, view, ring));
-		if (fill > capture->fill)
+		capture->knows_losses &= stats_ring_knows(ring, STATS_UNKNOWN_LOSSES);
+		if (!stats_ring_knows(ring, STATS_UNKNOWN_RING))
+			fill = -1;
+		if (i == 0 || fill > capture->fill)
 			capture->fill = fill;
 		if (most > capture->fill_most)
 			capture->fill_most = most;
@@ -86,7 +89,7 @@ static void take_rings(struct top_capture *capture, const struct stats_report *r
 	}
 	if (capture->fill > capture->fill_most)
 		capture->fill_most = capture->fill;
-	if (view->ring[0].ifindex != 0)
+	if (view->ring[0].ifindex > 0)
 		snprintf(capture->first_interface, sizeof(capture->first_interface), "%s", view->ring[0].interface);
 }
 
@@ -124,6 +127,7 @@ static void take_capture(struct top_capture *capture, const struct stats_report 
 		.bytes_got = sum.bytes_got,
 		.bytes_asked = sum.bytes_asked,
 		.loss_at_s = -1,
+		.asked_s = view->capture.engine == STATS_LIBPCAP && view->ring[0].asked_ns ? (double)view->ring[0].asked_ns / 1e9 : -1,
 	};
 	snprintf(capture->program, sizeof(capture->program), "%s", view->process.name[0] ? view->process.name : view->head.program);
 	take_rings(capture, report, view);
@@ -230,9 +234,21 @@ static void keep_silent(struct top_capture *now, const struct top_capture *befor
 	now->rates.of[TOP_DELIVERED] = now->rates.of[TOP_BYTES] = 0;
 }
 
+/* Libpcap's losses are those of the program's last question, and so is their time. */
+static void compare_asked(struct top_capture *now, const struct top_capture *before, uint64_t full)
+{
+	double seconds = now->asked_s - before->asked_s;
+
+	now->count[TOP_RING_FULL] = full;
+	now->rates.of[TOP_RING_FULL] = -1;
+	if (before->asked_s >= 0 && seconds > 0 && full >= before->count[TOP_RING_FULL])
+		now->rates.of[TOP_RING_FULL] = (double)(full - before->count[TOP_RING_FULL]) / seconds;
+}
+
 static void compare_own(struct top_capture *now, const struct top_capture *before)
 {
 	double seconds = now->as_of_s - before->as_of_s;
+	uint64_t full = now->count[TOP_RING_FULL];
 
 	if (!now->torn && seconds >= UPDATE_S)
 		rate(now, before, 0, TOP_NIC_FIRST, seconds);
@@ -240,6 +256,8 @@ static void compare_own(struct top_capture *now, const struct top_capture *befor
 		keep_silent(now, before);
 	else
 		keep(now, before);
+	if (now->engine == STATS_LIBPCAP)
+		compare_asked(now, before, full);
 	if (now->has_savefiles && !before->has_savefiles)
 		now->rates.of[TOP_DISK] = now->rates.of[TOP_SAVEFILES] = 0; /* the capture that had them has been closed */
 }
@@ -313,9 +331,13 @@ static double sum_of(const struct top_rates *rates, const enum top_count *counts
 
 double top_lost(const struct top_rates *rates)
 {
-	static const enum top_count lost[] = { TOP_RING_FULL, TOP_FILL_EMPTY, TOP_XDP_OTHER, TOP_DISK };
+	static const enum top_count lost[] = { TOP_RING_FULL, TOP_FILL_EMPTY, TOP_XDP_OTHER };
+	double rings = sum_of(rates, lost, sizeof(lost) / sizeof(*lost)), disk = rates->of[TOP_DISK];
 
-	return sum_of(rates, lost, sizeof(lost) / sizeof(*lost));
+	/* A loss is one, though there may be more. */
+	if (rings < 0 || disk < 0)
+		return rings > 0 ? rings : disk > 0 ? disk : -1;
+	return rings + disk;
 }
 
 /* Drivers may count what they missed among what was dropped, too. */
@@ -328,9 +350,11 @@ double top_lost_before(const struct top_rates *rates)
 	return others < 0 ? -1 : others + (missed > dropped ? missed : dropped);
 }
 
-uint64_t top_lost_in_all(const struct top_capture *capture)
+double top_lost_in_all(const struct top_capture *capture)
 {
-	return capture->count[TOP_RING_FULL] + capture->count[TOP_FILL_EMPTY] + capture->count[TOP_XDP_OTHER] + capture->count[TOP_DISK];
+	if (!capture->knows_losses && capture->count[TOP_DISK] == 0)
+		return -1;
+	return (double)(capture->count[TOP_RING_FULL] + capture->count[TOP_FILL_EMPTY] + capture->count[TOP_XDP_OTHER] + capture->count[TOP_DISK]);
 }
 
 bool top_is_suspect(const struct top_capture *capture)

@@ -51,13 +51,15 @@ struct top_capture {
 	pid_t pid;
 	char program[STATS_TEXT];	/* printable, as all texts */
 	char interfaces[TOP_INTERFACES]; /* "eth0,eth1"; cut with "+" at its end */
-	char first_interface[16];	/* "": any */
+	char first_interface[STATS_TEXT]; /* "": any, or none */
 	bool is_elsewhere;		/* in another network namespace than ours */
 	uint32_t engine, rings;
 	enum top_reader reader;
 	double age_s;			/* of the figures; negative: unknown */
 	bool torn, losing;
 	bool has_savefiles;		/* it is the one of its process that these are counted with */
+	bool knows_losses;		/* false: libpcap captures, and the program has not asked it yet */
+	double asked_s;			/* libpcap captures: when the program asked for its losses, CLOCK_MONOTONIC; negative: never, or not libpcap */
 	bool has_nic;			/* the counts of the adapter are known */
 	double fill, fill_most;		/* of the fullest ring, 0 to 1; negative: unknown, or old */
 	uint64_t bytes_got, bytes_asked; /* of all rings */
@@ -99,8 +101,8 @@ double top_lost(const struct top_rates *rates);
 /* Packets lost by the adapters and on the way from them, per second, whatever the filter. Negative: unknown. */
 double top_lost_before(const struct top_rates *rates);
 
-/* In the capture, since it was opened. */
-uint64_t top_lost_in_all(const struct top_capture *capture);
+/* In the capture, since it was opened. Negative: unknown. */
+double top_lost_in_all(const struct top_capture *capture);
 
 /* True if the figures are old while packets come: what is lost meanwhile nobody knows. */
 bool top_is_suspect(const struct top_capture *capture);

@@ -164,7 +164,7 @@ static struct figure text_of(const struct top_capture *capture, enum column_id i
 	case LOST:
 		return figure(top_lost(&capture->rates), top_is_suspect(capture) ? "?" : "-");
 	case LOST_IN_ALL:
-		return figure((double)top_lost_in_all(capture), "-");
+		return figure(top_lost_in_all(capture), "-");
 	default:
 		return text;
 	}

@@ -172,6 +172,21 @@ static void say_next(struct words *words, const struct top_capture *capture, con
 	say(words, "netring doctor%s%s", capture->first_interface[0] ? " " : "", capture->first_interface);
 }
 
+static void say_libpcap(struct words *words, const struct top_capture *capture, double now_s)
+{
+	double ago_s = now_s > capture->asked_s ? now_s - capture->asked_s : 0;
+
+	if (capture->engine != STATS_LIBPCAP)
+		return;
+	next(words);
+	say(words, "libpcap captures by itself: ");
+	if (!capture->knows_losses)
+		say(words, "what its ring loses is not known until the program asks (pcap_stats)");
+	else
+		say(words, "when the program asked (pcap_stats), %s s ago, its ring had lost %s", NUMBER(ago_s),
+		    NUMBER((double)capture->count[TOP_RING_FULL]));
+}
+
 void top_words(const struct top_capture *capture, double now_s, char *text, size_t size)
 {
 	bool is_silent = capture->reader == TOP_STOPPED || capture->reader == TOP_BUSY;
@@ -193,6 +208,7 @@ void top_words(const struct top_capture *capture, double now_s, char *text, size
 		say_disk(&words, &capture->loss, capture);
 		say_adapter(&words, &capture->loss, capture);
 	}
+	say_libpcap(&words, capture, now_s);
 	if (words.length)
 		say_next(&words, capture, &capture->loss);
 }

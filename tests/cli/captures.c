@@ -4,7 +4,7 @@
  *
  *	captures HOW INTERFACE [HANDLES [FILTER]]
  *
- * It prints "ready" when it captures and goes on until SIGTERM, reading all handles in turn. HOW:
+ * It prints "ready" when it captures and goes on until SIGTERM, reading all handles in turn; at SIGUSR1 it calls pcap_stats. HOW:
  *	plain		nothing else
  *	slow		takes its time for each packet: 2000 in a second, or fewer
  *	engine		through netring.h, by netring_take alone, and sleeping by itself
@@ -14,6 +14,8 @@
  *	exec		runs "sleep 1000" beside itself
  *	closefrom	closes every descriptor above 2 once it captures, and then captures once more, beside its first handles
  *	sandbox		under a seccomp filter that allows everything, as a container has one
+ *	next		blocks in pcap_next_ex on its first handle
+ *	savefile	INTERFACE is a savefile; it is read again and again
  *	stdout		closes its descriptors 0 to 2 before it opens, and writes to standard output while it captures
  * FILTER "long": one that the kernel refuses, so that it runs in user space; takes packets of 60 to 64 bytes only.
  */
@@ -33,12 +35,14 @@
 #define HANDLES_MAX 1000
 #define LONG 4200 /* instructions; the kernel takes 4096 */
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, asked;
 
 static void on_signal(int signal)
 {
-	(void)signal;
-	stop = 1;
+	if (signal == SIGUSR1)
+		asked = 1;
+	else
+		stop = 1;
 }
 
 static void __attribute__((noreturn)) fail(const char *what, const char *why)
@@ -90,6 +94,16 @@ static void count_packet_slowly(u_char *user, const struct pcap_pkthdr *header, 
 	usleep(500);
 }
 
+static void ask_if_asked(pcap_t *const *handles, unsigned count)
+{
+	struct pcap_stat ignored;
+
+	for (unsigned i = 0; asked && i < count; i++)
+		if (pcap_stats(handles[i], &ignored) < 0)
+			fail("pcap_stats", pcap_geterr(handles[i]));
+	asked = 0;
+}
+
 static void read_all(pcap_t *const *handles, unsigned count, pcap_handler take)
 {
 	unsigned packets = 0;
@@ -97,7 +111,39 @@ static void read_all(pcap_t *const *handles, unsigned count, pcap_handler take)
 	while (!stop) {
 		for (unsigned i = 0; i < count; i++)
 			pcap_dispatch(handles[i], -1, take, (u_char *)&packets);
+		ask_if_asked(handles, count);
 		usleep(1000);
+	}
+}
+
+static void read_next(pcap_t *p)
+{
+	char errbuf[PCAP_ERRBUF_SIZE];
+	struct pcap_pkthdr *header;
+	const u_char *data;
+
+	if (pcap_setnonblock(p, 0, errbuf) < 0)
+		fail("pcap_setnonblock", errbuf);
+	while (!stop && pcap_next_ex(p, &header, &data) >= 0)
+		ask_if_asked(&p, 1);
+}
+
+static void read_savefiles(const char *path)
+{
+	char errbuf[PCAP_ERRBUF_SIZE];
+	unsigned packets = 0;
+
+	while (!stop) {
+		pcap_t *p = pcap_open_offline(path, errbuf);
+
+		if (!p)
+			fail("pcap_open_offline", errbuf);
+		if (pcap_loop(p, -1, count_packet, (u_char *)&packets) < 0)
+			fail("pcap_loop", pcap_geterr(p));
+		if (packets == 0)
+			fail("pcap_loop", "no packets");
+		usleep(1000);
+		pcap_close(p);
 	}
 }
 
@@ -144,6 +190,16 @@ static bool fork_as(const char *how)
 	return (strcmp(how, "child-idle") == 0 || strcmp(how, "exec") == 0) == (child != 0);
 }
 
+static bool forks(const char *how)
+{
+	static const char *const names[] = { "child-idle", "child-reads", "daemon", "exec" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(how, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void enter_sandbox(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -176,6 +232,12 @@ int main(int argc, char **argv)
 	if (argc < 3 || count == 0 || count > HANDLES_MAX)
 		fail("usage", "captures HOW INTERFACE [HANDLES [FILTER]]");
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	if (strcmp(how, "savefile") == 0) {
+		say_ready();
+		read_savefiles(argv[2]);
+		return 0;
+	}
 	if (strcmp(how, "engine") == 0)
 		return capture_by_engine(argv[2]);
 	if (strcmp(how, "sandbox") == 0)
@@ -190,12 +252,14 @@ int main(int argc, char **argv)
 	else if (strcmp(how, "closefrom") == 0) {
 		closefrom(3);
 		handles[count++] = open_handle(argv[2], filter);
-	} else if (strcmp(how, "plain") != 0 && strcmp(how, "slow") != 0 && strcmp(how, "sandbox") != 0 && !fork_as(how)) {
+	} else if (forks(how) && !fork_as(how)) {
 		while (!stop)
 			pause();
 		return 0;
 	}
 	say_ready();
+	if (strcmp(how, "next") == 0)
+		read_next(handles[0]);
 	read_all(handles, count, strcmp(how, "slow") == 0 ? count_packet_slowly : count_packet);
 	for (unsigned i = count; i-- > 0;)
 		pcap_close(handles[i]);

@@ -280,11 +280,12 @@ nr_wait 10 shell_is_back
 cat >"$NR_TMP/liar.py" <<'END'
 import fcntl, os, random, struct, sys, time
 text = b"\x1b[2J\x1b[31m\x07\r\n\xff\xc3\x28\xe2\x82%s%n\t\x9b1m"
-ring = lambda: struct.pack("<Ii16sQQIIII9QII", 2, random.randrange(3), text, *[random.getrandbits(random.randrange(1, 65)) for _ in range(2)],
-    *[random.getrandbits(32) for _ in range(4)], *[random.getrandbits(random.randrange(1, 65)) for _ in range(9)], 1, random.getrandbits(1))
-capture = lambda: struct.pack("<6IQQQ128s", 1, 2, random.getrandbits(2), random.getrandbits(1), random.getrandbits(32), random.randrange(4),
+ring = lambda: struct.pack("<Ii64sQQIIII9QIIIIQ", 2, random.randrange(-1, 3), text, *[random.getrandbits(random.randrange(1, 65)) for _ in range(2)],
+    *[random.getrandbits(32) for _ in range(4)], *[random.getrandbits(random.randrange(1, 65)) for _ in range(9)], 1, random.getrandbits(1),
+    random.getrandbits(2), 0, random.getrandbits(random.randrange(1, 65)))
+capture = lambda: struct.pack("<6IQQQ128s", 1, 2, random.getrandbits(2), random.getrandbits(1), random.choice((4, random.getrandbits(32))), random.randrange(4),
     1, random.getrandbits(random.randrange(1, 65)), random.getrandbits(64), text)
-head = struct.pack("<Q6IQQ64s64s", 0x737461747352740a, 1, 256 * 8192, 256, 91, os.getpid(), 0, 2 ** 64 - 1, 2 ** 63, text, text)
+head = struct.pack("<Q6IQQ64s64s", 0x737461747352740a, 2, 256 * 8192, 256, 91, os.getpid(), 0, 2 ** 64 - 1, 2 ** 63, text, text)
 fd = os.memfd_create("netring-stats", os.MFD_ALLOW_SEALING)
 os.ftruncate(fd, 256 * 8192)
 fcntl.fcntl(fd, 1033, 2 | 4)

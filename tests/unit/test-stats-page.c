@@ -554,8 +554,8 @@ START_TEST(test_refused)
 	refused(fake((off_t)1 << 50, true, &page, sizeof(page)), "size");
 	refused(fake(STATS_SIZE, false, &page, sizeof(page)), "sealed");
 	refused(fake(STATS_SIZE, true, NULL, 0), "no page");
-	head.version = 2;
-	refused(fake(STATS_SIZE, true, &head, sizeof(head)), "version 2");
+	head.version = STATS_VERSION + 1;
+	refused(fake(STATS_SIZE, true, &head, sizeof(head)), "version 3");
 	head = sound, head.records = UINT32_MAX;
 	refused(fake(STATS_SIZE, true, &head, sizeof(head)), "contradict");
 	head = sound, head.record = 0;
@@ -593,7 +593,7 @@ START_TEST(test_odd_content)
 	ck_assert(found.first.torn);
 	ck_assert(found.first.age_s < 0);
 	ck_assert(stats_view_is_stale(&found.first));
-	ck_assert_str_eq(found.ring.interface, "???????????????");
+	ck_assert_uint_eq(strspn(found.ring.interface, "?"), sizeof(ring->interface) - 1);
 	ck_assert_uint_eq(strlen(found.first.head.program), STATS_TEXT - 1);
 	ck_assert_uint_eq(strspn(found.first.capture.why, "?"), sizeof(capture->why) - 1);
 	close(fd);

@@ -330,6 +330,55 @@ static const struct {
 	{ lose_by_mystery, "the program reads too slowly: it loses packets, how many is not known yet", 0, 0 },
 };
 
+/* libpcap captures: what it lost is known when the program asks, and of the time between two questions. */
+START_TEST(test_libpcap)
+{
+	struct top_sample sample;
+	struct top_capture capture;
+
+	scene.view.capture.engine = STATS_LIBPCAP;
+	scene.ring[0].unknown = STATS_UNKNOWN_LOSSES | STATS_UNKNOWN_RING;
+	sample = take();
+	scene.now_s += 1;
+	scene.ring[0].delivered = 100;
+	capture = compare(&sample);
+	ck_assert_double_eq_tol(capture.rates.of[TOP_DELIVERED], 100, 1e-6);
+	ck_assert_double_lt(top_lost(&capture.rates), 0);
+	ck_assert_double_lt(top_lost_in_all(&capture), 0);
+	ck_assert_double_lt(capture.fill, 0);
+	ck_assert(!top_is_losing(&capture));
+	ck_assert_str_eq(words_of(&capture), "libpcap captures by itself: what its ring loses is not known until the program asks (pcap_stats)");
+
+	/* The first answer is of an unknown time. */
+	scene.now_s += 1;
+	scene.ring[0].unknown = STATS_UNKNOWN_RING;
+	scene.ring[0].asked_ns = UINT64_C(1001500000000);
+	scene.ring[0].drops = 40;
+	capture = compare(&sample);
+	ck_assert_double_lt(top_lost(&capture.rates), 0);
+	ck_assert_double_eq(top_lost_in_all(&capture), 40);
+	ck_has(words_of(&capture), "when the program asked (pcap_stats), 0.5 s ago, its ring had lost 40");
+	scene.now_s += 5;
+	capture = compare(&sample);
+	ck_assert_double_lt(top_lost(&capture.rates), 0);
+	scene.now_s += 1;
+	scene.ring[0].asked_ns += UINT64_C(5000000000);
+	scene.ring[0].drops = 140;
+	capture = compare(&sample);
+	ck_assert_double_eq_tol(top_lost(&capture.rates), 20, 1e-6);
+	ck_assert(top_is_losing(&capture));
+	ck_has(words_of(&capture), "the program read too slowly: ring full, 20 lost/s, 140 in all; libpcap captures by itself");
+	ck_has(words_of(&capture), "Next: netring doctor eth0");
+
+	/* What the disk lost is known all the same. */
+	scene.now_s += 1;
+	scene.view.head.savefile_lost = 7;
+	capture = compare(&sample);
+	ck_assert_double_eq_tol(top_lost(&capture.rates), 7, 1e-6);
+	top_sample_free(&sample);
+}
+END_TEST
+
 START_TEST(test_loser)
 {
 	struct top_sample sample = take();
@@ -608,7 +657,7 @@ START_TEST(test_random)
 		for (size_t i = 0; i < sizeof(scene.ring); i++)
 			((unsigned char *)scene.ring)[i] = (unsigned char)(random_below(&random, 3) ? 0 : random_next(&random));
 		for (unsigned i = 0; i < 4; i++)
-			scene.ring[i].interface[15] = '\0';
+			scene.ring[i].interface[sizeof(scene.ring[i].interface) - 1] = '\0';
 		scene.view.capture.rings = 1 + random_below(&random, 4);
 		scene.view.capture.state = random_below(&random, 4);
 		scene.view.capture.engine = random_next(&random);
@@ -667,6 +716,7 @@ int main(void)
 	tcase_add_test(tests, test_adapter_reset);
 	tcase_add_test(tests, test_fork);
 	tcase_add_test(tests, test_softnet);
+	tcase_add_test(tests, test_libpcap);
 	tcase_add_loop_test(tests, test_loser, 0, sizeof(losers) / sizeof(*losers));
 	tcase_add_test(tests, test_held);
 	tcase_add_test(tests, test_rings);
