@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * When a capture's counters go to the page that others read (stats-page.h): never for a packet, but when a block or a burst has been given back and
- * STATS_UPDATE_MS are over, and whenever the reader has read everything. So the figures of a reader that reads are younger than that; those of one
- * that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
+ * STATS_UPDATE_MS are over, and whenever the reader has read everything and waits; through XDP not before it has waited for ten milliseconds. The clock is
+ * looked at for every sixteenth burst. So the figures of a reader that reads are hardly older than that; those of one that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
  *
  * The kernel's counters cost a system call, getsockopt, which libpcap makes in pcap_stats and while it reads from an interface that goes down. It is
  * made here only if there is evidence of loss: a block that says LOSING, or a ring that was full. Without loss what came is what was read.
@@ -37,6 +37,12 @@ void capture_stats_look(struct netring *capture);
 
 /* The reader goes on behind a wait: until the next update nobody can tell how far it is. */
 void capture_stats_resume(struct netring *capture);
+
+/* True if packets were given back since the last update, of a capture that is shown. */
+static inline bool capture_stats_are_behind(const struct capture_stats *stats)
+{
+	return stats->moved != 0 && stats->page.capture;
+}
 
 /* False if an update would show what is shown already. */
 static inline bool capture_stats_are_old(const struct capture_stats *stats, enum stats_state state)

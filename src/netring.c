@@ -284,6 +284,23 @@ static int wait_with_looks(struct netring *capture, struct packet_ring *const *r
 	return ret == WAIT_DOWN ? WAIT_READY : ret;
 }
 
+/*
+ * There is nothing in hand. A burst of XDP may be a few packets, and the next one near: only when nothing has come for a moment does the page get the
+ * figures of a reader that waits.
+ */
+static int wait_with_figures(struct netring *capture, struct packet_ring *const *rings, unsigned count, int timeout_ms, int wake_fd,
+			     const volatile int *stop, struct netring_error *error)
+{
+	if (timeout_ms < 0 && capture_is_xdp(capture) && capture_stats_are_behind(&capture->stats)) {
+		int ret = packet_wait(rings, count, PACKET_WAIT_BRIEF, wake_fd, stop, error);
+
+		if (ret != WAIT_TIMEOUT && ret != WAIT_DOWN)
+			return ret;
+	}
+	capture_stats_update(capture, STATS_EMPTY);
+	return packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+}
+
 int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const volatile int *stop, struct netring_error *error)
 {
 	struct packet_ring *rings[CAPTURE_RINGS_MAX];
@@ -292,14 +309,15 @@ int capture_wait(struct netring *capture, int timeout_ms, int wake_fd, const vol
 
 	/* Who reads comes here before there can be anything. */
 	capture_start(capture);
-	capture_stats_update(capture, state_of(capture));
-	if (merge_is_waiting(&capture->merge))
+	if (merge_is_waiting(&capture->merge)) {
+		capture_stats_look(capture);
 		ret = wait_with_looks(capture, rings, count, timeout_ms, wake_fd, stop, error);
-	else
-		ret = packet_wait(rings, count, timeout_ms, wake_fd, stop, error);
+	} else {
+		ret = wait_with_figures(capture, rings, count, timeout_ms, wake_fd, stop, error);
+	}
 	for (unsigned i = 0; ret == -ENODEV && i < capture->ports; i++)
 		xdp_port_let_go(&capture->port[i]);
-	if (ret == WAIT_READY)
+	if (ret == WAIT_READY && capture->stats.shown != STATS_READING)
 		capture_stats_resume(capture);
 	return ret;
 }

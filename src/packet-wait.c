@@ -13,6 +13,9 @@
 /* A reader's sleep after packets. The shortest that poll knows. */
 #define REST_MS 1
 
+/* Longer than the gaps in a stream of packets that is worth a thought. */
+#define BRIEF_MS 10
+
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -254,6 +257,8 @@ int packet_wait(struct packet_ring *const *rings, unsigned count, int timeout_ms
 	ret = timeout_ms < 0 ? rest(rings, count, events + count, number - count - (wake_fd < 0)) : WAIT_TIMEOUT;
 	if (ret != WAIT_TIMEOUT)
 		return ret;
+	if (timeout_ms == PACKET_WAIT_BRIEF)
+		timeout_ms = BRIEF_MS;
 	ret = sleep_on(rings, count, events, wake_fd >= 0 ? number : number - 1, timeout_ms);
 	if (ret < 0)
 		return errno == EINTR ? WAIT_INTERRUPTED : error_errno(error, errno, "can't poll on packet socket");

@@ -13,11 +13,14 @@ enum packet_wait_result {
 	WAIT_DOWN,		/* the interface is down; the capture goes on when it comes up */
 };
 
+/* For timeout_ms: a sleep as -1 has it, but it ends after ten milliseconds. */
+#define PACKET_WAIT_BRIEF (-2)
+
 /* Rings that a handle may have. */
 #define PACKET_WAIT_MAX 256
 
 /*
- * One look, or one sleep, of at most timeout_ms (-1: no limit; 0: a look). wake_fd is an eventfd that ends the sleep, or -1. stop, if not NULL, ends
+ * One look, or one sleep, of at most timeout_ms (-1: no limit; 0: a look; or PACKET_WAIT_BRIEF). wake_fd is an eventfd that ends the sleep, or -1. stop, if not NULL, ends
  * the spinning of busy_poll_us when it becomes non-zero. While the interface is down a sleep lasts 1 ms at the most, because nothing tells when it
  * is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence; of several rings, that of the first
  * that has one.

@@ -27,9 +27,11 @@ trap 'exit 1' INT TERM HUP
 if command -v valgrind >/dev/null; then
 	rows=$("$abs_top_srcdir/bench/instructions.sh" 2>&1)
 	limit "at most 45 instructions a packet" "$(measured 3 '^instructions' "$rows")" "<=" 45 "$rows"
-	rows=$("$abs_top_srcdir/bench/stats-instructions.sh" ring 2>&1)
-	most=$(measured 2 '^packet ring' "$rows" | awk '{ print $1 + 1 }')
-	limit "at most ${most:-one} with the counters of netring stats, one more than without" "$(measured 3 '^packet ring' "$rows")" "<=" "${most:-0}" "$rows"
+	for way in ring rings xdp tap; do
+		rows=$("$abs_top_srcdir/bench/stats-instructions.sh" "$way" 2>&1)
+		most=$(measured 2 'with the counters' "$rows" | awk '{ print $1 + 1 }')
+		limit "$way: at most ${most:-one} with the counters of netring stats, one more than without" "$(measured 3 'with the counters' "$rows")" "<=" "${most:-0}" "$rows"
+	done
 else
 	skip "at most 45 instructions a packet" "no valgrind"
 fi
