@@ -127,13 +127,19 @@ static int64_t queues(const struct facts *facts, enum advice_profile profile, in
 	return now != max && facts_get(facts, "nic.xdp.attached") && !facts_is(facts, "nic.xdp.attached", "none") ? -1 : max;
 }
 
+bool advice_ring_will_do(int64_t now, int64_t wanted)
+{
+	return now <= wanted && now >= wanted - wanted / 16;
+}
+
 static int64_t ring(const struct facts *facts, const struct values *profile, int64_t now)
 {
-	int64_t max = number(facts, "nic.ring.rx_max");
+	int64_t max = number(facts, "nic.ring.rx_max"), wanted;
 
 	if (now < 0 || max <= 0)
 		return -1;
-	return max > 1 ? max / profile->ring_part : max;
+	wanted = max > 1 ? max / profile->ring_part : max;
+	return advice_ring_will_do(now, wanted) ? now : wanted;
 }
 
 /* With "adaptive", the value is that of the moment, and nothing to rely on. */

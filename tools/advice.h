@@ -41,6 +41,9 @@ bool advice_only_listens(const struct facts *facts);
 /* Whether packets of this interface wait in a CPU's backlog (netdev_max_backlog) as it is set now: drivers with NAPI pass it by, unless RPS is on. */
 bool advice_passes_backlog(const struct facts *facts);
 
+/* Whether a ring of this size is as good as the one wanted: drivers round down, vmxnet3 with a large MTU from 4096 to 4032. */
+bool advice_ring_will_do(int64_t now, int64_t wanted);
+
 /* The CPUs that should receive: those online at the adapter's node, else all; at least one. */
 struct cpus advice_cpus(const struct facts *facts);
 

@@ -169,7 +169,7 @@ static void plan_ring(struct planner *planner)
 {
 	static const char setting[] = "nic.ring.rx";
 	int64_t now = facts_number(planner->facts, setting, -1), wanted = advised(planner, setting);
-	bool all = wanted == facts_number(planner->facts, "nic.ring.rx_max", -1);
+	bool all = advice_ring_will_do(wanted, facts_number(planner->facts, "nic.ring.rx_max", -1));
 
 	if (wanted < 0)
 		left(planner, setting, "%s", reason(planner, setting));

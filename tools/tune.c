@@ -112,6 +112,16 @@ static int remember_all(struct tune_undo *undo, const struct tune_plan *plan, co
 	return tune_undo_save(undo, error);
 }
 
+/* A ring that the driver has rounded is set. */
+static bool is_rounded(struct ethtool *target, const struct tune_row *row)
+{
+	struct netring_error error;
+	char now[TUNE_VALUE];
+
+	return strcmp(row->setting, "nic.ring.rx") == 0 && tune_setting_get(target, row->setting, now, &error) == 0 &&
+	       advice_ring_will_do(atoll(now), atoll(row->proposed));
+}
+
 static bool set_all(struct tune_plan *plan, struct ethtool *target)
 {
 	bool all = true;
@@ -124,6 +134,8 @@ static bool set_all(struct tune_plan *plan, struct ethtool *target)
 		if (row->state != TUNE_CHANGE)
 			continue;
 		ret = tune_setting_set(target, row->setting, row->proposed, &error);
+		if (ret == -EIO && is_rounded(target, row))
+			ret = 0;
 		take_outcome(row, ret, &error);
 		all &= ret == 0;
 	}

@@ -260,6 +260,8 @@ static const struct {
 	{ { { "if.mtu", "1500" }, { "if.mtu_max", "3498" } }, "if.mtu", ADVICE_JUMBO, 3498 },
 	{ { { "if.mtu", "9216" }, { "if.mtu_max", "3498" } }, "if.mtu", ADVICE_JUMBO, 9216 },
 	{ { { "nic.ring.rx", "9007199254740993" } }, "nic.ring.rx", ADVICE_HIGH_THROUGHPUT, -1 },
+	{ { { "nic.ring.rx", "7680" } }, "nic.ring.rx", ADVICE_HIGH_THROUGHPUT, 7680 },
+	{ { { "nic.ring.rx", "7679" } }, "nic.ring.rx", ADVICE_HIGH_THROUGHPUT, 8192 },
 	{ { { NULL } }, "nic.ring.tx", ADVICE_HIGH_THROUGHPUT, -1 },
 };
 
