@@ -167,7 +167,7 @@ static void put_overview(const struct doctor_overview *overview)
 		unsigned indent = (unsigned)width + 19, column = indent;
 		const char *name = verdict->group == DOCTOR_FINE ? "fine" : verdict->group == DOCTOR_COSTS ? "costs packets" : "broken";
 
-		printf("  %-*s  %s%-13s%s", (int)width, verdict->name, coloured ? groups[verdict->group].colour : "", name,
+		printf("  %-*s  %s%-*s%s", (int)width, verdict->name, coloured ? groups[verdict->group].colour : "", verdict->why ? 13 : 0, name,
 		       coloured ? "\033[0m" : "");
 		if (verdict->why) {
 			fputs("  ", stdout);
