@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "doctor.h"
+#include "text-wrap.h"
 
 /* A full stop may follow in the last one. */
 #define COLUMNS 79
@@ -24,23 +25,10 @@ static void put_title(enum doctor_group group, size_t count)
 	printf("\n%s%s (%zu)%s\n", coloured ? groups[group].colour : "", groups[group].title, count, coloured ? "\033[0m" : "");
 }
 
-/* Words from *column on; a line that would be longer than the screen goes on behind `indent` blanks. */
+/* On any output alike, so that what is piped reads like what was on the screen. */
 static void put_words(const char *text, unsigned *column, unsigned indent)
 {
-	while (*(text += strspn(text, " \n"))) {
-		unsigned length = (unsigned)strcspn(text, " \n");
-
-		if (*column > indent && *column + 1 + length > COLUMNS) {
-			printf("\n%*s", (int)indent, "");
-			*column = indent;
-		} else if (*column > indent) {
-			putchar(' ');
-			++*column;
-		}
-		printf("%.*s", (int)length, text);
-		*column += length;
-		text += length;
-	}
+	text_wrap(text, column, indent, COLUMNS);
 }
 
 /* "    costs:  words" */

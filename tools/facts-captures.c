@@ -2,7 +2,6 @@
 /* The captures on netring that run on an interface, as their pages of statistics tell: what each has lost, in all and between two looks. */
 #define _GNU_SOURCE 1
 #include <inttypes.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "facts-collect.h"
@@ -25,6 +24,7 @@ static struct stats_ring sum_on(const struct stats_view *view, int ifindex)
 		sum.packets += ring->packets;
 		sum.drops += ring->drops;
 		sum.bytes_got += ring->bytes_got;
+		sum.unknown |= ring->unknown;
 	}
 	return sum;
 }
@@ -56,24 +56,23 @@ static void set_text(struct facts *facts, unsigned number, const char *name, con
 	facts_set(facts, fact, value);
 }
 
-/* Of libpcap's own captures a loss is known once the program has asked for it. */
+/* Of libpcap's own captures little is known, and a loss once the program has asked for it: between two looks it cannot be told. */
 static void set_capture(struct facts *facts, unsigned number, const struct stats_view *view, const struct stats_ring *now,
 			const struct stats_ring *before)
 {
 	const char *engine = stats_engine_name(view->capture.engine);
-	bool knows = strcmp(engine, "libpcap") != 0 || now->drops > 0;
 
 	set_text(facts, number, "program", view->process.name);
 	set(facts, "", number, "pid", (uint64_t)view->process.pid);
 	set_text(facts, number, "engine", engine);
 	set_text(facts, number, "stopped", view->process.state == 'T' ? "yes" : "no");
-	set(facts, "", number, "packets", now->packets);
-	if (now->bytes_got)
+	if (stats_ring_knows(now, STATS_UNKNOWN_RING))
 		set(facts, "", number, "ring_bytes", now->bytes_got);
-	if (!knows)
+	if (!stats_ring_knows(now, STATS_UNKNOWN_LOSSES))
 		return;
+	set(facts, "", number, "packets", now->packets);
 	set(facts, "", number, "drops", now->drops);
-	if (before)
+	if (before && view->capture.engine != STATS_LIBPCAP)
 		set(facts, "rate.", number, "drops", now->drops > before->drops ? now->drops - before->drops : 0);
 }
 

@@ -191,6 +191,11 @@ says "which the line of its interface says, too" 1 'i["nr1"]["verdict"] == "cost
 kill -CONT "$pid"
 nr_stop "$pid"
 
+nr_start pid "$NR_RX" env LD_LIBRARY_PATH="$SHIM_DIR" LD_PRELOAD="$SHIM_DIR/libpcap.so.0.8" NETRING_BACKEND=libpcap "$abs_top_builddir/bench/count" -i nr1 -t 30 -q >"$NR_TMP/count"
+nr_wait 20 grep -q ready "$NR_TMP/count"
+says "a capture that libpcap makes itself" any '"engine libpcap" in f["capture"]["seen"]' in_rx "${DOCTOR[@]}" nr1
+nr_stop "$pid"
+
 # Bad circumstances
 
 says "no such interface" 2 '"did you mean nr1?" in f["missing"]["seen"] and f["missing"]["group"] == "broken"' in_rx "${DOCTOR[@]}" nr1x
