@@ -133,6 +133,8 @@ void capture_stats_look(struct netring *capture)
 {
 	if (capture->stats.page.capture && stats_page_now_ns() >= capture->stats.due_ns)
 		capture_stats_update(capture, STATS_READING);
+	else if (capture->stats.moved)
+		capture->stats.moved = 1;
 }
 
 void capture_stats_resume(struct netring *capture)

@@ -2,7 +2,7 @@
 /*
  * When a capture's counters go to the page that others read (stats-page.h): never for a packet, but when a block or a burst has been given back and
  * STATS_UPDATE_MS are over, and whenever the reader has read everything and waits; through XDP not before it has waited for ten milliseconds. The clock is
- * looked at for every sixteenth burst. So the figures of a reader that reads are hardly older than that; those of one that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
+ * looked at for every 240 packets, or every sixteenth burst. So the figures of a reader that reads are hardly older than that; those of one that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
  *
  * The kernel's counters cost a system call, getsockopt, which libpcap makes in pcap_stats and while it reads from an interface that goes down. It is
  * made here only if there is evidence of loss: a block that says LOSING, or a ring that was full. Without loss what came is what was read.
@@ -14,13 +14,14 @@
 #include "stats-page.h"
 
 #define STATS_UPDATE_MS 100
+#define STATS_LOOK_WEIGHT 256		/* a look at the clock for so many packets; what they count for when they are a block */
 
 struct log;
 struct netring;
 
 struct capture_stats {
 	struct stats_writer page;
-	unsigned moved;			/* times that packets were given back since the last update */
+	unsigned moved;			/* what was given back since the last update, by weight; 0: nothing */
 	enum stats_state shown;		/* by it */
 	uint64_t due_ns;		/* of the coarse clock */
 };
@@ -50,11 +51,14 @@ static inline bool capture_stats_are_old(const struct capture_stats *stats, enum
 	return stats->moved != 0 || stats->shown != state;
 }
 
-/* Packets were given back; whole: to the end of a block. */
-static inline void capture_stats_moved(struct netring *capture, struct capture_stats *stats, bool whole)
+/*
+ * Packets were given back, or a block to its end, which is worth a look at the clock by itself. Else it takes so many packets that a slow program has not
+ * been long at them, or sixteen times of a few.
+ */
+static inline void capture_stats_moved(struct netring *capture, struct capture_stats *stats, unsigned packets)
 {
-	stats->moved++;
-	if (__builtin_expect(whole || stats->moved % 16 == 0, 0))
+	stats->moved += packets + STATS_LOOK_WEIGHT / 16;
+	if (__builtin_expect(stats->moved >= STATS_LOOK_WEIGHT, 0))
 		capture_stats_look(capture);
 }
 

@@ -81,8 +81,10 @@ static void give_back_single(struct netring *capture, struct netring_burst *burs
 		return;
 	burst->count = capture->out;
 	capture->out = 0;
-	packet_ring_give_back(&capture->ring[0], burst, used < burst->count ? used : burst->count);
-	capture_stats_moved(capture, &capture->stats, false);
+	if (used > burst->count)
+		used = burst->count;
+	packet_ring_give_back(&capture->ring[0], burst, used);
+	capture_stats_moved(capture, &capture->stats, used);
 }
 
 int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct netring_error *error)
@@ -101,11 +103,12 @@ int capture_borrow(struct netring *capture, struct block_cursor *cursor, struct 
 void capture_return(struct netring *capture, const struct block_cursor *cursor)
 {
 	struct packet_ring *ring = &capture->ring[0];
+	unsigned packets = ring->cursor.left - cursor->left;
 
-	packet_ring_count_delivered(ring, ring->cursor.left - cursor->left);
+	packet_ring_count_delivered(ring, packets);
 	ring->cursor = *cursor;
 	packet_ring_leave_if_empty(ring);
-	capture_stats_moved(capture, &capture->stats, cursor->left == 0);
+	capture_stats_moved(capture, &capture->stats, cursor->left == 0 ? STATS_LOOK_WEIGHT : packets);
 }
 
 void capture_return_at(struct netring *capture, const uint8_t *frame)
@@ -125,8 +128,11 @@ int capture_borrow_xdp(struct netring *capture, struct xdp_cursor *cursor, unsig
 
 void capture_return_xdp(struct netring *capture, const struct xdp_desc *desc)
 {
-	xdp_ring_return(&capture->ring[0], desc);
-	capture_stats_moved(capture, &capture->stats, false);
+	struct packet_ring *ring = &capture->ring[0];
+	uint64_t before = ring->delivered;
+
+	xdp_ring_return(ring, desc);
+	capture_stats_moved(capture, &capture->stats, (unsigned)(ring->delivered - before));
 }
 
 /* Taking from several */
@@ -256,7 +262,7 @@ void netring_give_back(struct netring *capture, struct netring_burst *burst, uns
 {
 	if (capture_is_merged(capture)) {
 		merge_give_back(&capture->merge, used);
-		capture_stats_moved(capture, &capture->stats, false);
+		capture_stats_moved(capture, &capture->stats, used);
 	} else {
 		give_back_single(capture, burst, used);
 	}

@@ -98,7 +98,7 @@ struct stats_ring {
 	uint32_t waiting_most;		/* at any time */
 	uint64_t packets;		/* passed the filter in the kernel: no less than this. Exact when everything has been read */
 	uint64_t drops;			/* of these, lost because the ring was full */
-	uint64_t freezes;		/* times it became full; 0 in immediate mode */
+	uint64_t freezes;		/* times it became full; 0 in immediate mode and through XDP */
 	uint64_t delivered;
 	uint64_t rejected;		/* by the filter in user space */
 	uint64_t bytes;			/* of what was delivered or rejected and whose cell has been given back; up to 7 too many for each packet */

@@ -82,12 +82,22 @@ static void print_interface(const struct stats_ring *ring, const struct interfac
 	print_loss("LOST: dropped (driver, softnet)", interface->dropped);
 }
 
+/* Of a ring of bytes; rounded up, so that little is not nothing. */
+static uint64_t kib_of(const struct stats_ring *ring, uint32_t cells)
+{
+	return ((uint64_t)cells * ring->cell_bytes + 1023) >> 10;
+}
+
 static void print_fill(const struct stats_view *view, const struct stats_ring *ring)
 {
-	const char *cells = view->capture.engine == STATS_PACKET_V3 ? "blocks" : view->capture.engine == STATS_XDP_TAP ? "words" : "frames";
+	const char *cells = view->capture.engine == STATS_PACKET_V3 ? "blocks" : "frames";
 
-	printf("  %-8s %u of %u %s wait, %u at most; %" PRIu64 " KiB", "", ring->waiting, ring->cells, cells, ring->waiting_most,
-	       ring->bytes_got >> 10);
+	if (view->capture.engine == STATS_XDP_TAP)
+		printf("  %-8s %" PRIu64 " of %" PRIu64 " KiB wait, %" PRIu64 " at most", "", kib_of(ring, ring->waiting), ring->bytes_got >> 10,
+		       kib_of(ring, ring->waiting_most));
+	else
+		printf("  %-8s %u of %u %s wait, %u at most; %" PRIu64 " KiB", "", ring->waiting, ring->cells, cells, ring->waiting_most,
+		       ring->bytes_got >> 10);
 	if (ring->bytes_got < ring->bytes_asked)
 		printf(" instead of %" PRIu64 " KiB", ring->bytes_asked >> 10);
 	putchar('\n');
