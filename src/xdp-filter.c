@@ -17,51 +17,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bpf-run.h"
-#include "xdp-filter-flow.h"
+#include "xdp-filter-translator.h"
 
-/* Registers. A and X are 32 bits wide, with the upper half 0. */
-#define A BPF_REG_0
-#define X BPF_REG_9
-#define CONTEXT BPF_REG_6
-#define DATA BPF_REG_7
-#define DATA_END BPF_REG_8
-#define BASE BPF_REG_5 /* DATA + X, while known.has_base */
-#define TEMP BPF_REG_1
-#define TEMP_2 BPF_REG_2
-#define TEMP_3 BPF_REG_3
-
-/* The stack: M[0] at -8, and so on, 8 bytes each, which the verifier follows best. */
-#define MEMORY_PLACE(k) (-8 * ((int)(k) + 1))
-#define SAVED_A_PLACE MEMORY_PLACE(BPF_MEMWORDS)
-
-#define TYPE_OFFSET 12 /* the tag is in front of it */
 /* As far from DATA + X, so that both together stay in what the verifier allows. */
 #define ADDED_MAX 240
 
-struct translator {
-	struct ebpf_code *code;
-	const struct sock_filter *program;
-	unsigned length;
-	const struct xdp_filter_context *context;
-	struct flow_ahead *ahead; /* of each instruction */
-	struct flow_known *known;
-	unsigned *label;
-	unsigned verdict, reject, beyond;
-	bool tagged;
-	struct netring_error *error;
-};
-
 /* Places in the frame. */
-
-static int place_of(const struct translator *t, uint32_t offset)
-{
-	return (int)offset + (t->tagged && offset >= TYPE_OFFSET ? XDP_FILTER_TAG_LEN : 0);
-}
 
 /* A length as a place: of the byte behind the last one. */
 static int end_of(const struct translator *t, uint32_t length)
@@ -75,16 +40,6 @@ static bool spans_tag(const struct translator *t, uint32_t offset, uint32_t size
 }
 
 /* Emitting */
-
-static void emit(struct translator *t, struct bpf_insn insn)
-{
-	ebpf_emit(t->code, insn);
-}
-
-static void jump(struct translator *t, struct bpf_insn insn, unsigned label)
-{
-	ebpf_jump(t->code, insn, label);
-}
 
 /* On only if the frame has bytes from `from` up to `end`. */
 static void check_end(struct translator *t, unsigned from, int end)
@@ -108,7 +63,7 @@ static unsigned ebpf_size(uint32_t size)
 }
 
 /* A place of 32768 and more does not fit into the instruction. */
-static void load_number(struct translator *t, unsigned to, unsigned from, int place, uint32_t size)
+void xdp_filter_load_number(struct translator *t, unsigned to, unsigned from, int place, uint32_t size)
 {
 	if (place > INT16_MAX) {
 		emit(t, ebpf_mov(TEMP, from));
@@ -124,8 +79,8 @@ static void load_number(struct translator *t, unsigned to, unsigned from, int pl
 /* TEMP = bytes 8 to 15, in the middle of which the tag is. They are always there. */
 static void load_around_tag(struct translator *t)
 {
-	load_number(t, TEMP, DATA, place_of(t, 8), 4);
-	load_number(t, TEMP_3, DATA, place_of(t, 12), 4);
+	xdp_filter_load_number(t, TEMP, DATA, place_of(t, 8), 4);
+	xdp_filter_load_number(t, TEMP_3, DATA, place_of(t, 12), 4);
 	emit(t, ebpf_alu_imm(BPF_LSH, TEMP, 32));
 	emit(t, ebpf_alu(BPF_OR, TEMP, TEMP_3));
 }
@@ -145,7 +100,7 @@ static void load_fixed(struct translator *t, struct flow_known *known, unsigned 
 
 	prove(t, known, flow_maximum(flow_fixed_extent(insn), t->ahead[i].need));
 	if (BPF_CLASS(insn->code) == BPF_LDX) {
-		load_number(t, X, DATA, place_of(t, insn->k), 1);
+		xdp_filter_load_number(t, X, DATA, place_of(t, insn->k), 1);
 		emit(t, ebpf_alu32_imm(BPF_AND, X, 0xf));
 		emit(t, ebpf_alu32_imm(BPF_LSH, X, 2));
 	} else if (spans_tag(t, insn->k, size)) {
@@ -153,7 +108,7 @@ static void load_fixed(struct translator *t, struct flow_known *known, unsigned 
 		emit(t, ebpf_alu_imm(BPF_RSH, TEMP, (int)(8 * (16 - insn->k - size))));
 		cut_out(t, size);
 	} else {
-		load_number(t, A, DATA, place_of(t, insn->k), size);
+		xdp_filter_load_number(t, A, DATA, place_of(t, insn->k), size);
 	}
 }
 
@@ -180,7 +135,7 @@ static void load_behind_x(struct translator *t, struct flow_known *known, const 
 		check_end(t, BASE, place_of(t, insn->k) + (int)size);
 		known->base_proved = insn->k + size;
 	}
-	load_number(t, A, BASE, place_of(t, insn->k), size);
+	xdp_filter_load_number(t, A, BASE, place_of(t, insn->k), size);
 }
 
 /* TEMP is an offset: add the tag's length if it is behind the tag, without a branch. */
@@ -231,7 +186,7 @@ static void load_at_sum(struct translator *t, const struct sock_filter *insn)
 	emit(t, ebpf_mov(TEMP_2, DATA));
 	emit(t, ebpf_alu(BPF_ADD, TEMP_2, TEMP));
 	check_end(t, TEMP_2, (int)size);
-	load_number(t, A, TEMP_2, 0, size);
+	xdp_filter_load_number(t, A, TEMP_2, 0, size);
 	ebpf_place(t->code, done);
 }
 
@@ -254,141 +209,6 @@ static void load_length(struct translator *t, struct flow_known *known, unsigned
 	}
 	if (t->tagged)
 		emit(t, ebpf_alu32_imm(BPF_SUB, to, XDP_FILTER_TAG_LEN));
-}
-
-/* As eth_type_trans and skb_vlan_untag find it: below 0x600 it is a length, and one of two made-up types stands for what follows it. */
-static void load_protocol(struct translator *t, const struct flow_known *known)
-{
-	unsigned done = ebpf_label(t->code);
-
-	load_number(t, A, DATA, place_of(t, TYPE_OFFSET), 2);
-	jump(t, ebpf_if_imm(A, BPF_JGE, ETH_P_802_3_MIN), done);
-	emit(t, ebpf_mov_imm(A, ETH_P_802_2));
-	if (known->proved < ETH_HLEN + 2) {
-		emit(t, ebpf_mov(TEMP, DATA));
-		emit(t, ebpf_alu_imm(BPF_ADD, TEMP, ETH_HLEN + 2));
-		jump(t, ebpf_if(TEMP, BPF_JGT, DATA_END), done);
-	}
-	load_number(t, TEMP, DATA, place_of(t, ETH_HLEN), 2);
-	jump(t, ebpf_if_imm(TEMP, BPF_JNE, 0xffff), done);
-	emit(t, ebpf_mov_imm(A, ETH_P_802_3));
-	ebpf_place(t->code, done);
-}
-
-/* By the destination address, as eth_type_trans: the interface's, everybody's, a group's, or another host's. */
-static void load_packet_type(struct translator *t)
-{
-	unsigned done = ebpf_label(t->code), other = ebpf_label(t->code), group = ebpf_label(t->code);
-	uint32_t front;
-	uint16_t back;
-
-	memcpy(&front, t->context->address, sizeof(front));
-	memcpy(&back, t->context->address + sizeof(front), sizeof(back));
-	emit(t, ebpf_mov_imm(A, PACKET_HOST));
-	emit(t, ebpf_load(BPF_W, TEMP, DATA, 0));
-	emit(t, ebpf_load(BPF_H, TEMP_2, DATA, 4));
-	jump(t, ebpf_if32_imm(TEMP, BPF_JNE, front), other);
-	jump(t, ebpf_if32_imm(TEMP_2, BPF_JEQ, back), done);
-	ebpf_place(t->code, other);
-	emit(t, ebpf_mov_imm(A, PACKET_OTHERHOST));
-	emit(t, ebpf_load(BPF_B, TEMP_3, DATA, 0));
-	jump(t, ebpf_if_imm(TEMP_3, BPF_JSET, 1), group);
-	jump(t, ebpf_always(), done);
-	ebpf_place(t->code, group);
-	emit(t, ebpf_mov_imm(A, PACKET_MULTICAST));
-	jump(t, ebpf_if32_imm(TEMP, BPF_JNE, UINT32_MAX), done);
-	jump(t, ebpf_if32_imm(TEMP_2, BPF_JNE, UINT16_MAX), done);
-	emit(t, ebpf_mov_imm(A, PACKET_BROADCAST));
-	ebpf_place(t->code, done);
-}
-
-/* Of the tag that the kernel will have taken out; 0 where there is none. */
-static void load_tag(struct translator *t, int place)
-{
-	if (t->tagged)
-		load_number(t, A, DATA, place, 2);
-	else
-		emit(t, ebpf_mov_imm(A, 0));
-}
-
-static void load_by_helper(struct translator *t, struct flow_known *known, int helper)
-{
-	emit(t, ebpf_call(helper));
-	emit(t, ebpf_mov32(A, BPF_REG_0));
-	known->has_base = false;
-}
-
-static const char *ancillary_name(uint32_t what)
-{
-	switch (what) {
-	case SKF_AD_PKTTYPE:
-		return "packet type (the interface has no address)";
-	case SKF_AD_NLATTR:
-	case SKF_AD_NLATTR_NEST:
-		return "netlink attributes";
-	case SKF_AD_MARK:
-		return "mark";
-	case SKF_AD_RXHASH:
-		return "receive hash";
-	case SKF_AD_PAY_OFFSET:
-		return "payload offset";
-	default:
-		return NULL;
-	}
-}
-
-static int refuse_ancillary(const struct translator *t, unsigned i)
-{
-	uint32_t what = t->program[i].k - (uint32_t)SKF_AD_OFF;
-	const char *name = ancillary_name(what);
-
-	if (!name)
-		return error_set(t->error, EOPNOTSUPP, "instruction %u of the filter loads ancillary value %u, which does not exist", i, what);
-	return error_set(t->error, EOPNOTSUPP, "instruction %u of the filter loads the packet's %s, which XDP does not know", i, name);
-}
-
-static int load_ancillary(struct translator *t, struct flow_known *known, unsigned i)
-{
-	switch (t->program[i].k - (uint32_t)SKF_AD_OFF) {
-	case SKF_AD_PROTOCOL:
-		load_protocol(t, known);
-		return 0;
-	case SKF_AD_PKTTYPE:
-		if (!t->context->has_address)
-			return refuse_ancillary(t, i);
-		load_packet_type(t);
-		return 0;
-	case SKF_AD_IFINDEX:
-		emit(t, ebpf_mov32_imm(A, t->context->ifindex));
-		return 0;
-	case SKF_AD_HATYPE:
-		emit(t, ebpf_mov32_imm(A, t->context->hardware_type));
-		return 0;
-	case SKF_AD_VLAN_TAG:
-		load_tag(t, TYPE_OFFSET + 2);
-		return 0;
-	case SKF_AD_VLAN_TPID:
-		load_tag(t, TYPE_OFFSET);
-		return 0;
-	case SKF_AD_VLAN_TAG_PRESENT:
-		emit(t, ebpf_mov_imm(A, t->tagged));
-		return 0;
-	case SKF_AD_QUEUE:
-		emit(t, ebpf_load(BPF_W, A, CONTEXT, offsetof(struct xdp_md, rx_queue_index)));
-		emit(t, ebpf_alu32_imm(BPF_ADD, A, 1));
-		return 0;
-	case SKF_AD_CPU:
-		load_by_helper(t, known, BPF_FUNC_get_smp_processor_id);
-		return 0;
-	case SKF_AD_RANDOM:
-		load_by_helper(t, known, BPF_FUNC_get_prandom_u32);
-		return 0;
-	case SKF_AD_ALU_XOR_X:
-		emit(t, ebpf_alu32(BPF_XOR, A, X));
-		return 0;
-	default:
-		return refuse_ancillary(t, i);
-	}
 }
 
 /* Instructions of classic BPF, class by class. */
@@ -417,7 +237,7 @@ static int emit_load(struct translator *t, struct flow_known *known, unsigned i)
 		return 0;
 	default:
 		if (flow_is_ancillary(insn))
-			return load_ancillary(t, known, i);
+			return xdp_filter_load_ancillary(t, known, i);
 		load_fixed(t, known, i);
 		return 0;
 	}
