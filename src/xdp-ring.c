@@ -21,7 +21,7 @@
 /* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
 #define IN_FLIGHT 1024
 
-/* At packets that another thread is reading. */
+/* At packets that another thread is reading, and at clocks. */
 #define LOOKS_MAX 8
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
@@ -59,12 +59,24 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/* Of TAI it is whole seconds: what is beyond them passed between the two looks. Before Linux 6.1 the program has only the monotonic clock. */
+/* A look at both clocks that took longer was interrupted, and says nothing. */
+#define LOOK_MAX_NS (NSEC_PER_SEC / 1000)
+
+/*
+ * Of TAI it is whole seconds: what is beyond them passed between the two looks, unless the reader was stopped or the clock was set between them. Before Linux
+ * 6.1 the program has only the monotonic clock.
+ */
 uint64_t xdp_clock_ahead_ns(const struct xdp_program *program)
 {
 	bool is_tai = program->tai;
-	uint64_t utc = clock_ns(CLOCK_REALTIME), other = clock_ns(is_tai ? CLOCK_TAI : CLOCK_MONOTONIC);
+	uint64_t utc, other, took;
+	unsigned looks = 0;
 
+	do {
+		utc = clock_ns(CLOCK_REALTIME);
+		other = clock_ns(is_tai ? CLOCK_TAI : CLOCK_MONOTONIC);
+		took = clock_ns(CLOCK_REALTIME) - utc;
+	} while (unlikely(took > LOOK_MAX_NS) && ++looks < LOOKS_MAX);
 	return is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
 }
 
@@ -557,8 +569,6 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	list->losing = list->disorder = false;
 	list->early_stamps = true;
 	list->rest.left = 0;
-	if (there <= ahead)
-		ring->xdp->batches = XDP_CLOCK_BATCHES;
 	for (; n < max && at < there; at += ready.cells) {
 		int ret;
 
@@ -577,6 +587,9 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 		if (likely(ready.frame != NULL))
 			append(list, n++, ready.frame, &last_ns);
 	}
+	/* There may be a silence now, behind which the clocks are compared: a merge does not come here for nothing. */
+	if (at >= there)
+		ring->xdp->batches = XDP_CLOCK_BATCHES;
 	if (unlikely(ring->xdp->gather.rejected))
 		count_gathered_rejected(ring);
 	list->cells += at - ahead;

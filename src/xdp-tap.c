@@ -174,7 +174,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	list->rest.left = 0;
 	if (ahead == 0)
 		tap->copied = 0;
-	if (unlikely(tap->batches++ >= XDP_CLOCK_BATCHES) || place == producer)
+	if (unlikely(tap->batches++ >= XDP_CLOCK_BATCHES))
 		compare_clocks(tap);
 	while (n < max && place != producer && has_room(tap) && !is_busy(ring, place)) {
 		uint32_t header = header_at(ring, place), length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
@@ -192,6 +192,9 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 		}
 		place += step;
 	}
+	/* There may be a silence now, behind which the clocks are compared: a merge does not come here for nothing. */
+	if (place == producer)
+		tap->batches = XDP_CLOCK_BATCHES;
 	list->cells += (uint32_t)((place - tap->listed) / XDP_TAP_CELL);
 	tap->listed = place;
 	return (int)n;
