@@ -20,7 +20,6 @@ for program in tcpdump ping; do
 	command -v $program >/dev/null || skip_all "no $program"
 done
 addresses_up || skip_all "no addresses"
-COPY=("${NETRING[@]}" NETRING_BACKEND=xdp-tap NETRING_STRICT=1)
 chmod 1777 "$NR_TMP"
 
 # ---- killed, again and again, under traffic ----
@@ -51,15 +50,11 @@ kills() {
 send_start 0 0 nr2 -c 1000000000 -r 100000
 kills
 ok $? "killed ${NETRING_TESTS_KILLS:-5} times under traffic: the host always answers, no program is left, the next one starts" "$TROUBLE"
-nr_stop "${SENDER_PIDS[0]}"
-SENDER_PIDS=()
-rm -f "$NR_TMP"/sent.*
+send_stop
 
 # ---- on an interface with an address, and the host hears the same ----
 
 DATAGRAMS=2000
-captured() { [ "$(tcpdump -n -r "$NR_TMP/captured.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
-printed() { [ "$(grep -c ' IP ' "$NR_TMP/CAPTURING.out")" -ge "$1" ]; }
 
 # tapped NAME CAPTURED PROGRAM…: datagrams to two ports of the host, one of which the filter wants. CAPTURED is how it is seen how many were captured.
 tapped() {
@@ -91,45 +86,13 @@ tapped "a filter that comes without privileges" printed "${COPY[@]}" tcpdump -l 
 
 # ---- filters that follow each other under traffic ----
 
-# switching NAME ROUNDS ARGUMENT…
-switching() {
-	local name=$1 rounds=$2 status
-	shift 2
-	program_start SWITCHING ready "$NR_RX" "${COPY[@]}" "$CLIENT" switch nr1 "$rounds" "$NR_TX" nr0 "$@"
-	ok $? "$name: runs" "$(program_output SWITCHING)"
-	send_start 0 0 nr0 -m packet -f 2 -c 100000000 -r 20000
-	nr_wait 60 nr_ended "$SWITCHING"
-	nr_stop "$SWITCHING"
-	status=$?
-	nr_stop "${SENDER_PIDS[0]}"
-	SENDER_PIDS=()
-	rm -f "$NR_TMP"/sent.*
-	ok $status "$name: no packet of the old filter, none of the new one missing" "$(program_output SWITCHING)"
-	echo "# $name: $(tail -n 1 "$NR_TMP/SWITCHING.out")"
-}
-switching "a hundred filters" 100
+switching "a hundred filters" "${COPY[@]}" "$CLIENT" switch nr1 100 "$NR_TX" nr0
 # These take no time, so there have to be more of them for something to happen meanwhile.
-switching "filters without privileges" 5000 nobody
+switching "filters without privileges" "${COPY[@]}" "$CLIENT" switch nr1 5000 "$NR_TX" nr0 nobody
 
 # ---- stamps ----
 
-is_written() { [ "$(tcpdump -n -r "$NR_TMP/$1.pcap" 2>/dev/null | wc -l)" -ge "$2" ]; }
-DUMP=(tcpdump -n -U -Z root --time-stamp-precision=nano)
-program_start LEAVING 'listening on' "$NR_TX" "${NETRING[@]}" NETRING_RING_SIZE=8M "${DUMP[@]}" -i nr0 -w "$NR_TMP/leaving.pcap" &&
-	program_start ARRIVING 'listening on' "$NR_RX" "${COPY[@]}" "${DUMP[@]}" -i nr1 -w "$NR_TMP/arriving.pcap"
-ok $? "time stamps: both capture" "$(program_output LEAVING ARRIVING)"
-send_start 0 0 nr0 -m packet -c 3000 -r 2000
-send_end
-nr_wait 10 is_written arriving 3000
-nr_wait 10 is_written leaving 3000
-nr_stop "$LEAVING" INT
-nr_stop "$ARRIVING" INT
-result=$("$CLIENT" stamps "$NR_TMP/leaving.pcap" "$NR_TMP/arriving.pcap" 2>&1)
-[ "$(field packets "$result")" = 3000 ] && [ "$(field median_us "$result")" -lt 1000 ]
-ok $? "time stamps: within a millisecond of a packet ring's" "$result"
-[ "$(field times_back "$result")" = 0 ]
-ok $? "time stamps: never go back" "$result"
-echo "# time stamps: $result"
+stamps "time stamps" "${COPY[@]}"
 
 # ---- two CPUs ----
 
@@ -142,12 +105,8 @@ two_cpus() {
 	read -ra options <<<"$3"
 	order_start "${COPY[@]}" "${settings[@]}" -- -i nr1 -T 100 "${options[@]}"
 	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
-	send_start 0 0 nr0 -f 64 -2 -c 100000 -r 50000
-	send_start 1 1 nr0 -f 64 -2 -c 100000 -r 50000
-	send_end
-	order_end
-	[ "$(field packets "$ORDERED")" = "$SENT" ] && [ "$(field lost "$ORDERED")" = 0 ] && [ "$(field twice "$ORDERED")" = 0 ] &&
-		[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" = 0 ]
+	two_senders
+	all_once
 	ok $? "$name: all there, once" "$(said)"
 	[ "$(field flow_disorder "$ORDERED")" = 0 ] && { [[ $name == *share* ]] || [ "$(field times_back "$ORDERED")" = 0 ]; }
 	ok $? "$name: in order" "$(said)"
@@ -161,25 +120,15 @@ two_cpus "two CPUs that share a ring buffer" NETRING_RING_SIZE=1M "-m loop"
 
 # ---- counts ----
 
-order_is_stopped() { grep -q '^State:[[:space:]]*T' "/proc/$ORDER_PID/status"; }
 
 # stopped_reader NAME SENDERS…
 stopped_reader() {
-	local name=$1 sender
+	local name=$1
 	shift
 	order_start "${COPY[@]}" NETRING_RING_SIZE=2M -- -i nr1 -T 100 -t 1000
 	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
-	kill -s STOP "$ORDER_PID"
-	nr_wait 5 order_is_stopped
-	for sender in "$@"; do
-		send_start "$sender" "$sender" nr0 -c 100000 -r 50000
-	done
-	send_end
-	kill -s CONT "$ORDER_PID"
-	nr_wait 20 nr_ended "$ORDER_PID"
-	order_end
-	[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" -gt $((SENT / 2)) ] &&
-		[ $(($(field packets "$ORDERED") + $(field ps_drop "$ORDERED"))) = "$SENT" ] && [ "$(field packets "$ORDERED")" -gt 1000 ]
+	reader_stalls "$@"
+	all_are_there 1000
 	ok $? "$name: what was sent is what came and what was lost" "$(said)"
 }
 stopped_reader "a reader that stalls" 0
@@ -199,15 +148,6 @@ order_end
 
 # ---- packets as they are ----
 
-# lengths_into VARIABLE SIZE PREFIX…: what the client prints of twenty packets.
-lengths_into() {
-	local variable=$1 size=$2
-	shift 2
-	program_start "$variable" ready "$NR_RX" "$@" "$CLIENT" lengths nr1 20
-	in_tx "$BLAST" -i nr0 -m packet -c 20 -r 1000 -s "$size" -I >/dev/null
-	nr_wait 10 nr_ended "${!variable}"
-	nr_stop "${!variable}"
-}
 
 # same_lengths NAME SIZE SETTING…: the same bytes as the packet ring has, at aligned addresses.
 same_lengths() {

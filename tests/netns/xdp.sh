@@ -5,6 +5,7 @@
 # without an error, stamps are right, queues are merged, counts add up.
 #
 # NETRING_TESTS_KILLS: how often a capture is killed (20).
+# NETRING_TESTS_TAI=1: the clock that XDP stamps with is set while captures run, too, which any other capture through XDP at the same time shows in its stamps.
 : "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}" # make check sets them
 # shellcheck source-path=SCRIPTDIR source=../cli/tap.sh disable=SC1091
 . "$abs_top_srcdir/tests/cli/tap.sh"
@@ -62,9 +63,7 @@ ok $? "without a capture the host answers" "$(cat "$NR_TMP/ping")"
 send_start 0 0 nr2 -c 1000000000 -r 100000
 kills
 ok $? "killed ${NETRING_TESTS_KILLS:-20} times under traffic: no program is left, the host gets its packets, the next one starts" "$TROUBLE"
-nr_stop "${SENDER_PIDS[0]}"
-SENDER_PIDS=()
-rm -f "$NR_TMP"/sent.*
+send_stop
 # A busy machine has starts of many seconds among a hundred.
 median_ms=$(printf '%s\n' "${START_MS[@]}" | sort -n | sed -n "$(((${#START_MS[@]} + 1) / 2))p")
 [ "${median_ms:-99999}" -lt 5000 ]
@@ -98,9 +97,7 @@ transfer_with() {
 	return $status
 }
 
-captured() { [ "$(tcpdump -n -r "$NR_TMP/captured.pcap" 2>/dev/null | wc -l)" -ge "$1" ]; }
 
-printed() { [ "$(grep -c ' IP ' "$NR_TMP/CAPTURING.out")" -ge "$1" ]; }
 
 transfer_said() {
 	program_output SENDING RECEIVING HEARING
@@ -201,60 +198,24 @@ no_ping_lost "captures that begin, in generic mode" NETRING_XDP_MODE=generic
 
 # ---- filters that follow each other under traffic ----
 
-# switching NAME ARGUMENT…
-switching() {
-	local name=$1 strict=1 status
-	shift
-	# Without privileges the program cannot be replaced: user space filters, and the log says so.
-	[ $# = 0 ] || strict=0
-	program_start SWITCHING ready "$NR_RX" "${XDP[@]}" NETRING_STRICT="$strict" "$CLIENT" switch nr1 100 "$NR_TX" nr0 "$@"
-	ok $? "$name: runs" "$(program_output SWITCHING)"
-	send_start 0 0 nr0 -m packet -f 2 -c 100000000 -r 20000
-	nr_wait 60 nr_ended "$SWITCHING"
-	nr_stop "$SWITCHING"
-	status=$?
-	nr_stop "${SENDER_PIDS[0]}"
-	SENDER_PIDS=()
-	rm -f "$NR_TMP"/sent.*
-	ok $status "$name: no packet of the old filter, none of the new one missing" "$(program_output SWITCHING)"
-	echo "# $name: $(tail -n 1 "$NR_TMP/SWITCHING.out")"
-}
-
-switching "a hundred filters"
-switching "a hundred filters without privileges" nobody
+SWITCH=("$CLIENT" switch nr1 100 "$NR_TX" nr0)
+switching "a hundred filters" "${XDP[@]}" "${SWITCH[@]}"
+# The program cannot be replaced: user space may have to filter, and the log says so.
+switching "a hundred filters without privileges" "${XDP[@]}" NETRING_STRICT=0 "${SWITCH[@]}" nobody
 
 # ---- stamps ----
 
-# stamps NAME: the packets as they leave, stamped by a packet ring, and as XDP gets them.
-stamps() {
-	local name=$1 result
-	rm -f "$NR_TMP"/leaving.pcap "$NR_TMP"/arriving.pcap
-	program_start LEAVING 'listening on' "$NR_TX" "${NETRING[@]}" NETRING_RING_SIZE=8M tcpdump -n -i nr0 -U -Z root --time-stamp-precision=nano \
-		-w "$NR_TMP/leaving.pcap" &&
-		program_start ARRIVING 'listening on' "$NR_RX" "${XDP[@]}" tcpdump -n -i nr1 -U -Z root --time-stamp-precision=nano \
-			-w "$NR_TMP/arriving.pcap" && xdp_is_on nr1
-	ok $? "$name: both capture" "$(program_output LEAVING ARRIVING)"
-	send_start 0 0 nr0 -m packet -c 3000 -r 2000
-	send_end
-	nr_wait 10 is_written arriving 3000
-	nr_wait 10 is_written leaving 3000
-	nr_stop "$LEAVING" INT
-	nr_stop "$ARRIVING" INT
-	result=$("$CLIENT" stamps "$NR_TMP/leaving.pcap" "$NR_TMP/arriving.pcap" 2>&1)
-	[ "$(field packets "$result")" = 3000 ] && [ "$(field median_us "$result")" -lt 1000 ]
-	ok $? "$name: within a millisecond of a packet ring's" "$result"
-	[ "$(field times_back "$result")" = 0 ]
-	ok $? "$name: never go back" "$result"
-	echo "# $name: $result"
-}
-is_written() { [ "$(tcpdump -n -r "$NR_TMP/$1.pcap" 2>/dev/null | wc -l)" -ge "$2" ]; }
-
-stamps "time stamps"
+stamps "time stamps" "${XDP[@]}"
 if [ "$("$TRANSFER" tai 37 2>&1)" = 37 ]; then
-	stamps "time stamps while TAI is 37 s ahead"
+	stamps "time stamps while TAI is 37 s ahead" "${XDP[@]}"
 	"$TRANSFER" tai "$TAI" >/dev/null
 else
 	skip "time stamps while TAI is 37 s ahead" "may not set the clock's offset"
+fi
+
+if [ "${NETRING_TESTS_TAI:-0}" = 1 ]; then
+	stamps_beside_tai "time stamps of two queues while TAI is set" "${XDP[@]}"
+	stamps_beside_tai "time stamps of copies while TAI is set" "${COPY[@]}"
 fi
 
 # ---- two queues ----
@@ -267,17 +228,13 @@ two_queues() {
 	order_start "${XDP[@]}" "${settings[@]}" -- -i nr1 -T 100 "${options[@]}"
 	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
 	XDP_ID=$(xdp_id nr1)
-	send_start 0 0 nr0 -f 64 -2 -c 100000 -r 50000
-	send_start 1 1 nr0 -f 64 -2 -c 100000 -r 50000
-	send_end
-	order_end
+	two_senders
 }
 queues_said() { echo "sent $SENT; $ORDERED; $(cat "$NR_TMP/order.err")"; }
 
 all_of_two_queues() {
 	two_queues "$@"
-	[ "$(field packets "$ORDERED")" = "$SENT" ] && [ "$(field lost "$ORDERED")" = 0 ] && [ "$(field twice "$ORDERED")" = 0 ] &&
-		[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" = 0 ]
+	all_once
 	ok $? "$1: all there, once" "$(queues_said)"
 	[ "$(field flow_disorder "$ORDERED")" = 0 ] && [ "$(field times_back "$ORDERED")" = 0 ]
 	ok $? "$1: in order of time" "$(queues_said)"
@@ -298,26 +255,15 @@ done
 
 # ---- counts ----
 
-order_is_stopped() { grep -q '^State:[[:space:]]*T' "/proc/$ORDER_PID/status"; }
 
 # stopped_reader NAME DEVICE SENDERS…
 stopped_reader() {
-	local name=$1 sender
+	local name=$1
 	shift
 	order_start "${XDP[@]}" NETRING_XDP_FRAMES=1024 -- -i nr1 -T 100 -t 1000
 	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
-	kill -s STOP "$ORDER_PID"
-	nr_wait 5 order_is_stopped
-	for sender in "$@"; do
-		send_start "$sender" "$sender" nr0 -c 100000 -r 50000
-	done
-	send_end
-	kill -s CONT "$ORDER_PID"
-	# By itself, when it has read what there is: a signal now would find it idle for seconds.
-	nr_wait 20 nr_ended "$ORDER_PID"
-	order_end
-	[ "$(field ps_recv "$ORDERED")" = "$SENT" ] && [ "$(field ps_drop "$ORDERED")" -gt $((SENT / 2)) ] &&
-		[ $(($(field packets "$ORDERED") + $(field ps_drop "$ORDERED"))) = "$SENT" ] && [ "$(field packets "$ORDERED")" -gt 0 ]
+	reader_stalls "$@"
+	all_are_there 0
 	ok $? "$name: what was sent is what came and what was lost" "$(queues_said)"
 }
 stopped_reader "a reader that stalls" 0
@@ -325,15 +271,6 @@ stopped_reader "a reader of two queues that stalls" 0 1
 
 # ---- packets as they are ----
 
-# lengths_into VARIABLE SIZE PREFIX…: what the client prints of twenty packets.
-lengths_into() {
-	local variable=$1 size=$2
-	shift 2
-	program_start "$variable" ready "$NR_RX" "$@" "$CLIENT" lengths nr1 20
-	in_tx "$BLAST" -i nr0 -m packet -c 20 -r 1000 -s "$size" -I >/dev/null
-	nr_wait 10 nr_ended "${!variable}"
-	nr_stop "${!variable}"
-}
 
 # same_lengths NAME SIZE SETTING…: the same bytes as libpcap has, at aligned addresses.
 same_lengths() {
