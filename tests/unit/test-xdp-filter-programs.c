@@ -6,6 +6,7 @@
 #define _GNU_SOURCE 1
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 
 #include "xdp-interpreter-run.h"
 
@@ -460,19 +461,55 @@ static unsigned random_program(struct sock_filter *program, struct random *rando
 	return length;
 }
 
+/*
+ * Linux before 6.8 does not always see that a comparison has one outcome only, goes on with the other one, where the register has a value or limits that
+ * it cannot have, and refuses the next load at that offset. In a capture such a filter is interpreted.
+ */
+static bool is_refused_for_the_impossible(const struct sock_filter *program, unsigned length)
+{
+	struct ebpf_code code;
+	int fd;
+
+	ck_assert_int_eq(translate(&code, program, length, own_context, false, NULL), 0);
+	fd = xdp_test_load(&code, false, NULL, 0, 0);
+	if (fd >= 0)
+		close(fd);
+	else
+		xdp_test_load(&code, false, verifier_log, sizeof(verifier_log), 1);
+	ebpf_code_free(&code);
+	return (fd == -EACCES && strstr(verifier_log, "invalid mem access 'scalar'")) ||
+	       (fd == -EINVAL && strstr(verifier_log, "math between pkt pointer and"));
+}
+
+static bool verifier_believes_the_impossible(void)
+{
+	struct utsname host;
+	unsigned major, minor;
+
+	ck_assert(uname(&host) == 0 && sscanf(host.release, "%u.%u", &major, &minor) == 2);
+	return major < 6 || (major == 6 && minor < 8);
+}
+
 START_TEST(test_random_programs)
 {
 	struct random random = { UINT64_C(0x72616e646f6d) };
 	struct sock_filter program[PROGRAM_MAX];
-	unsigned programs = 6000, accepted = 0;
+	unsigned programs = 6000, accepted = 0, refused = 0;
+	bool old = verifier_believes_the_impossible();
 
 	for (unsigned i = 0; i < programs; i++) {
 		unsigned length = random_program(program, &random);
 
 		ck_assert(bpf_is_valid(program, length));
-		accepted += compare(program, length, FRAMES / 4);
+		if (old && is_refused_for_the_impossible(program, length)) {
+			accepted += compare_on(program, length, frames, FRAMES / 4, interpret(program, length));
+			refused++;
+		} else {
+			accepted += compare(program, length, FRAMES / 4);
+		}
 	}
-	printf("# %u random programs, %u pairs, %u accepted\n", programs, programs * (FRAMES / 4), accepted);
+	printf("# %u random programs, %u pairs, %u accepted; the kernel refuses %u\n", programs, programs * (FRAMES / 4), accepted, refused);
+	ck_assert_uint_le(refused, programs / 200);
 	ck_assert_uint_gt(accepted, programs * (FRAMES / 4) / 5);
 	ck_assert_uint_lt(accepted, programs * (FRAMES / 4) * 4 / 5);
 }
