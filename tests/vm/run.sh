@@ -11,7 +11,8 @@
 #	                   With ,NAME=VALUE… as QEMU's -device takes them. Again: two more. AF_XDP on virtio needs its offloads off, zero copy
 #	                   (Linux 6.11) direct memory access: virtio-net-pci,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off,iommu_platform=on
 #	--queues NUMBER    of each of those virtio cards: needs /dev/net/tun here, as QEMU's own wire has one queue
-#	--cpus NUMBER      (2), --memory MEGABYTES (2048), --numa: two nodes, memory and CPUs halved between them
+#	--cpus NUMBER      (2), --memory MEGABYTES (2048), --numa: two nodes, memory and CPUs halved between them, the cards at the
+#	                   second one
 #	--seconds NUMBER   the time limit from power-on (600). Status 124 if it is reached, 125 if the machine did not get to the end.
 #	--console FILE     keeps what the kernel said
 #
@@ -149,12 +150,12 @@ make_taps() {
 	local net=nr-vm-$$ i
 	ip netns add "$net" || give_up "cannot make a network namespace"
 	for ((i = 0; i < 2 * ${#nics[@]}; i++)); do
-		ip netns exec "$net" ip tuntap add "tap$i" mode tap multi_queue vnet_hdr || give_up "cannot make a tap"
+		nsenter --net="/run/netns/$net" ip tuntap add "tap$i" mode tap multi_queue vnet_hdr || give_up "cannot make a tap"
 		[ $((i % 2)) = 1 ] || ip -n "$net" link add "br$((i / 2 + 1))" type bridge
 		ip -n "$net" link set "tap$i" master "br$((i / 2 + 1))" up
 		ip -n "$net" link set "br$((i / 2 + 1))" up
 	done
-	prefix=(ip netns exec "$net")
+	prefix=(nsenter --net="/run/netns/$net")
 }
 
 add_nics() {
@@ -164,7 +165,7 @@ add_nics() {
 		for end in 0 1; do
 			mac=$(printf '52:54:00:00:%02x:%02x' "$i" "$end")
 			port=port$i$end # each has a bus of its own: igb's virtual functions would get into the other's way
-			arguments+=(-device "pcie-root-port,id=$port,chassis=$((2 * i + end + 1))")
+			arguments+=(-device "pcie-root-port,id=$port,chassis=$((2 * i + end + 1))${numa:+,bus=far}")
 			if [ "$queues" = 1 ]; then
 				arguments+=(-netdev "hubport,hubid=$((i + 1)),id=net$i$end" -device "$nic,bus=$port,netdev=net$i$end,mac=$mac")
 			else
@@ -180,20 +181,21 @@ add_nodes() {
 	local half=$((memory / 2)) middle=$((cpus / 2))
 	[ "$cpus" -gt 1 ] || give_up "--numa needs two CPUs"
 	arguments+=(-object "memory-backend-ram,id=m0,size=${half}M" -object "memory-backend-ram,id=m1,size=${half}M"
-		-numa "node,nodeid=0,memdev=m0,cpus=0-$((middle - 1))" -numa "node,nodeid=1,memdev=m1,cpus=$middle-$((cpus - 1))")
+		-numa "node,nodeid=0,memdev=m0,cpus=0-$((middle - 1))" -numa "node,nodeid=1,memdev=m1,cpus=$middle-$((cpus - 1))"
+		-device "pxb-pcie,id=far,bus=pcie.0,bus_nr=128,numa_node=1")
 }
 
 boot() {
 	prefix=()
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	arguments=(-nodefaults -no-user-config -display none -no-reboot -accel tcg,thread=multi -M q35 -cpu max,la57=off -smp "$cpus" -m "$memory"
+	arguments=(-nodefaults -no-user-config -display none -no-reboot -accel tcg,thread=multi -M q35 -cpu max,la57=off -smp "$cpus${numa:+,sockets=2}" -m "$memory"
 		-kernel "$vmlinuz" -initrd "$work/initramfs.cpio" -serial "file:$work/console"
 		-append "console=ttyS0 quiet loglevel=5 panic=-1 net.ifnames=0 mitigations=off nokaslr tsc=reliable nowatchdog vm_share=$work vm_modules=$modules vm_guest=$HERE/guest.sh"
 		-virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"
 		-virtfs "local,path=$work/share,mount_tag=share,security_model=none,multidevs=remap" -object rng-random,id=rng,filename=/dev/urandom
 		-device virtio-rng-pci,rng=rng)
-	add_nics
 	[ -z "$numa" ] || add_nodes
+	add_nics
 	# The child is the emulator itself: timeout would have to be killed as well.
 	"${prefix[@]}" "${QEMU:-qemu-system-x86_64}" "${arguments[@]}" </dev/null >"$work/qemu" 2>&1 &
 	machine=$!
