@@ -372,6 +372,15 @@ static void set_filter(struct netring *capture, uint16_t type, uint16_t other, i
 	ck_assert_msg(ret == expected, "%d instead of %d: %s", ret, expected, error.text);
 }
 
+/* Before Linux 6.8 there is one limit for the whole host, out of a namespace's reach: nothing is refused for it here. */
+static bool has_own_optmem(void)
+{
+	if (access("/proc/sys/net/core/optmem_max", W_OK) == 0)
+		return true;
+	printf("# optmem_max is the host's: no filter is refused\n");
+	return false;
+}
+
 static void write_optmem(const char *value)
 {
 	FILE *file = fopen("/proc/sys/net/core/optmem_max", "w");
@@ -423,7 +432,7 @@ static void count_types(struct netring *capture, unsigned *a, unsigned *b, unsig
 START_TEST(test_filter_on_queued_packets)
 {
 	unsigned rings = ring_counts[_i % RING_COUNTS], a = 0, b = 0, both = 0, first_both = 0;
-	bool refused = _i >= RING_COUNTS;
+	bool refused = _i >= RING_COUNTS && has_own_optmem();
 	struct netring_config config = rings_config("nr1", rings, NETRING_FANOUT_LB);
 	static struct sock_filter program[1100];
 	struct netring *capture = open_or_fail(&config);
@@ -438,8 +447,8 @@ START_TEST(test_filter_on_queued_packets)
 	for (unsigned i = 0; i < 3 && i < burst.count; i++)
 		first_both += packet_type(&burst.packet[i]) == TYPE_BOTH;
 	netring_give_back(capture, &burst, burst.count < 3 ? burst.count : 3);
-	read_optmem(optmem, sizeof(optmem));
 	if (refused) {
+		read_optmem(optmem, sizeof(optmem));
 		write_optmem("4096");
 		ck_assert_int_eq(netring_set_filter(capture, program, long_filter(program, TYPE_BOTH), &error), 1);
 		write_optmem(optmem);
@@ -465,9 +474,12 @@ START_TEST(test_strict_filter)
 	static struct sock_filter program[1100];
 	unsigned a = 0, b = 0, both = 0;
 	struct netring *capture;
-	int sender = sender_open("nr0");
 	char optmem[32];
+	int sender;
 
+	if (!has_own_optmem())
+		return;
+	sender = sender_open("nr0");
 	config.strict = true;
 	capture = open_or_fail(&config);
 	set_filter(capture, TYPE_A, TYPE_BOTH, 0);
