@@ -37,6 +37,14 @@ void xdp_fill_reuse(struct xdp_queue *queue, uint32_t lead, uint32_t margin)
 	queue->margin = margin;
 }
 
+void xdp_fill_reuse_for(struct xdp_queue *queue, uint64_t cells)
+{
+	if (cells <= XDP_FILL_CELLS)
+		xdp_fill_reuse(queue, XDP_FILL_LEAD, XDP_FILL_MARGIN);
+	else
+		xdp_fill_reuse(queue, XDP_FILL_LEAD_LONG, XDP_FILL_MARGIN_LONG);
+}
+
 /* How many of count entries from that one on do not go round the end. */
 static inline uint32_t straight(const struct xdp_area *area, uint32_t entry, uint32_t count)
 {

@@ -398,7 +398,7 @@ int xdp_ring_open(struct packet_ring *ring, const struct netring_config *config,
 		ret = bind_queue(ring, config, options->longest > ring->xdp->longest, error);
 	}
 	if (ret == 0 && !ring->xdp->zero_copy && options->frames >= XDP_FILL_ENTRIES_MIN)
-		xdp_fill_reuse(ring->xdp, XDP_FILL_LEAD, XDP_FILL_MARGIN);
+		xdp_fill_reuse_for(ring->xdp, options->longest ? options->longest / ring->xdp->longest + 1 : UINT64_MAX);
 	if (ret == 0) {
 		ret = packet_filter_open(ring, config->filter, config->filter_length, error);
 		ret = ret < 0 ? ret : 0;
