@@ -113,7 +113,7 @@ static uint64_t put_in_doubt(struct xdp_queue *queue, const struct xdp_desc *des
 static uint64_t exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
 {
 	uint32_t behind = queue->given;
-	uint64_t bytes = 0;
+	uint32_t bytes = 0; /* of XDP_FILL_BATCH packets at the most: one instruction less for each than in 64 bits */
 
 	while (count != 0) {
 		uint64_t *to = entry_at(&queue->fill, front), *end = entry_at(&queue->fill, behind);
