@@ -6,12 +6,13 @@
 
 LOSSLESS_SECONDS=1
 LOSSLESS_STEPS=6
+LOSSLESS_BLAST=() # options of the sender
 
 # lossless NAME RATE COUNT: true if all arrived. RATE_REACHED, SHARE (of what was sent, in %) and CPU_NS (a packet) are of this run.
 lossless() {
 	local name=$1 rate=$2 count=$3 sent
 	reader_start "$name"
-	sent=$(blast -r "$rate" -c "$count") || bench_fail "blast failed"
+	sent=$(blast "${LOSSLESS_BLAST[@]}" -r "$rate" -c "$count") || bench_fail "blast failed"
 	reader_end
 	RATE_REACHED=$(value pps "$sent")
 	SHARE=$(calc "100 * $(value delivered "$COUNTED") / $(value passed "$sent")" %.1f)
