@@ -51,7 +51,7 @@ expect "in words" 0 "LOST: ring full +[0-9]+  as the program's pcap_stats said [
 [ "$(prometheus "$pid" "(m['netring_passed_filter_packets_total'][0][1] == $((first + lost)) == m['netring_delivered_packets_total'][0][1] +
 	sum(v for l, v in m['netring_lost_packets_total']) and len(m['netring_capture_losses_timestamp_seconds']) == 1 and 'netring_ring_size_bytes' not in m)")" = True ]
 ok $? "metrics add up" "$(prometheus "$pid" m)"
-expect "top, in words" 0 'when the program asked \(pcap_stats\), [0-9]+ s ago, its ring had lost [0-9,]+' "$NETRING" top --once -i 0.1 "$pid"
+expect "top, in words" 0 'when the program asked \(pcap_stats\), [0-9.]+ s ago, its ring had lost [0-9,]+' "$NETRING" top --once -i 0.1 "$pid"
 nr_stop "$pid"
 expect "a capture that was closed is not shown" 1 'no capture' "$NETRING" stats "$pid"
 
