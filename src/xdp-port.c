@@ -169,7 +169,7 @@ static int check_config(const struct netring_config *config, struct netring_erro
 	if (xdp->frame_size != 2048 && xdp->frame_size != 4096)
 		return error_set(error, EINVAL, "xdp.frame_size %u: must be 2048 or 4096", xdp->frame_size);
 	if (xdp->mode == NETRING_XDP_GENERIC && xdp->copy == NETRING_XDP_ZEROCOPY)
-		return error_set(error, EINVAL, "%s: zero-copy was asked for, and generic mode: behind the driver packets are always copied",
+		return error_set(error, EINVAL, "%s: zero-copy was asked for, and in generic mode, behind the driver, packets are always copied",
 				 config->interface);
 	if (config->reserve > XDP_FRAME_METADATA)
 		return error_set(error, EINVAL, "reserve %u: of AF_XDP %d at the most", config->reserve, XDP_FRAME_METADATA);
@@ -395,6 +395,35 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 	return ret;
 }
 
+/* Everything but who it is for. */
+static void close_rings(struct xdp_port *port, struct packet_ring *rings)
+{
+	struct xdp_port was = *port;
+
+	xdp_port_close(port);
+	for (unsigned i = 0; i < was.rings; i++)
+		packet_ring_close(&rings[i]);
+	port->log = was.log;
+	port->protocol = was.protocol;
+}
+
+/*
+ * Which mode it is only attaching the program shows, and that is the last step. A driver that was bound for zero copy and then refused the program would not
+ * send: again, for generic mode from the beginning.
+ */
+static int open_port_as_it_runs(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config,
+				const struct queue_list *queues, uint64_t memory_limit, struct netring_error *error)
+{
+	struct netring_config generic = *config;
+	int ret = open_port(port, rings, config, queues, memory_limit, error);
+
+	if (ret < 0 || port->program.native || !rings[0].xdp->zero_copy)
+		return ret;
+	close_rings(port, rings);
+	generic.xdp.mode = NETRING_XDP_GENERIC;
+	return open_port(port, rings, &generic, queues, memory_limit, error);
+}
+
 int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct netring_config *config, const struct queue_list *queues,
 		  uint64_t memory_limit, const struct log *log, struct netring_error *error)
 {
@@ -414,7 +443,7 @@ int xdp_port_open(struct xdp_port *port, struct packet_ring *rings, const struct
 	if (ret == 0 && copies(config))
 		ret = open_tap_port(port, rings, &with_protocol, queues->count, memory_limit, error);
 	else if (ret == 0)
-		ret = open_port(port, rings, &with_protocol, queues, memory_limit, error);
+		ret = open_port_as_it_runs(port, rings, &with_protocol, queues, memory_limit, error);
 	free(filter);
 	if (ret < 0)
 		xdp_port_close(port);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What attaching the XDP program may bring with it: generic mode on a driver that was bound for zero copy. */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/if_xdp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "fixture.h"
+#include "libbpf.h"
+
+/* libbpf's functions, of which each test takes the place of one. */
+static struct libbpf table, sound;
+
+int __real_libbpf_load(const struct libbpf **functions, struct netring_error *error);
+int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error);
+int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error)
+{
+	(void)error;
+	*functions = &table;
+	return 0;
+}
+
+/* A driver that has zero copy: veth has not. */
+static bool has_zero_copy;
+static uint16_t bound_with;
+
+int __real_bind(int fd, const struct sockaddr *address, socklen_t size);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t size);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+	struct sockaddr_xdp xdp;
+
+	if (address->sa_family != AF_XDP)
+		return __real_bind(fd, address, size);
+	xdp = *(const struct sockaddr_xdp *)address;
+	bound_with = xdp.sxdp_flags;
+	if (has_zero_copy)
+		xdp.sxdp_flags &= (uint16_t)~XDP_ZEROCOPY;
+	return __real_bind(fd, (const struct sockaddr *)&xdp, sizeof(xdp));
+}
+
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+{
+	int ret = __real_getsockopt(fd, level, name, value, size);
+
+	if (ret == 0 && has_zero_copy && level == SOL_XDP && name == XDP_OPTIONS && !(bound_with & XDP_COPY))
+		((struct xdp_options *)value)->flags |= XDP_OPTIONS_ZEROCOPY;
+	return ret;
+}
+
+static void setup(void)
+{
+	struct netring_error error = { "" };
+	const struct libbpf *functions;
+
+	ck_assert_int_eq(__real_libbpf_load(&functions, &error), 0);
+	table = sound = *functions;
+}
+
+static struct netring_config xdp_config(void)
+{
+	struct netring_config config = small_config();
+
+	config.backend = NETRING_BACKEND_XDP;
+	config.xdp.frames = 1024;
+	return config;
+}
+
+static int refuse_native(int program_fd, int ifindex, enum bpf_attach_type type, const struct bpf_link_create_opts *how)
+{
+	return how->flags & XDP_FLAGS_DRV_MODE ? -EOPNOTSUPP : sound.bpf_link_create(program_fd, ifindex, type, how);
+}
+
+START_TEST(generic_copies)
+{
+	struct netring_config config = xdp_config();
+	struct netring_error error = { "" };
+	struct netring_burst burst;
+	int sender = sender_open("nr0");
+	unsigned before = open_descriptors();
+	struct netring *capture;
+
+	table.bpf_link_create = refuse_native;
+	has_zero_copy = true;
+	capture = open_or_fail(&config);
+	ck_assert(capture_is_xdp(capture));
+	ck_assert(!capture->port[0].program.native);
+	ck_assert(!capture->ring[0].xdp->zero_copy);
+	ck_assert(bound_with & XDP_COPY);
+	stats_of(capture);
+	sender_send(sender, TYPE_A, 7, FRAME_LEN);
+	ck_assert(take_some(capture, &burst, 1));
+	check_frame(&burst.packet[0], TYPE_A, 7, FRAME_LEN);
+	netring_give_back(capture, &burst, 1);
+	netring_close(capture);
+	ck_assert_uint_eq(open_descriptors(), before);
+
+	config.xdp.copy = NETRING_XDP_ZEROCOPY;
+	ck_assert_int_eq(netring_open(&capture, &config, &error), -EINVAL);
+	ck_assert_str_eq(error.text, "nr1: zero-copy was asked for, and in generic mode, behind the driver, packets are always copied");
+	ck_assert_uint_eq(open_descriptors(), before);
+	close(sender);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("xdp attach");
+	TCase *tcase = tcase_create("xdp attach");
+
+	fixture_enter();
+	tcase_set_timeout(tcase, 30);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, generic_copies);
+	suite_add_tcase(suite, tcase);
+	return fixture_run(suite);
+}
