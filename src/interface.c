@@ -7,13 +7,17 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 /* A packet of glued-together segments is an IP packet at the most; Ethernet header and checksum come on top. */
 #define GLUED_MAX 65535
 #define ETHERNET_OVERHEAD 18
+
+#define LINK_LOOK_MS 10
 
 static void request_init(struct ifreq *request, const char *name)
 {
@@ -92,6 +96,37 @@ int interface_is_up(int fd, const char *name, struct netring_error *error)
 	if (errno == ENXIO || errno == ENODEV)
 		return error_set(error, ENODEV, "The interface disappeared");
 	return error_errno(error, errno, "%s: Can't get flags", name);
+}
+
+/* The kernel is behind with IFF_RUNNING: the question for the link brings it up to date. */
+bool interface_has_link(int fd, const char *name)
+{
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+	struct ifreq request;
+
+	request_init(&request, name);
+	request.ifr_data = (void *)&link;
+	if (ioctl(fd, SIOCETHTOOL, &request) == 0 && !link.data)
+		return false;
+	return ioctl(fd, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_RUNNING;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool interface_wait_for_link(int fd, const char *name, unsigned timeout_ms)
+{
+	uint64_t end_ms = now_ms() + timeout_ms;
+	bool has_link;
+
+	while (!(has_link = interface_has_link(fd, name)) && now_ms() < end_ms)
+		poll(NULL, 0, LINK_LOOK_MS);
+	return has_link;
 }
 
 static unsigned counted_queues(const char *name)

@@ -23,6 +23,12 @@ bool interface_strips_vlan(int fd, const char *name);
 /* 1 if it is up, 0 if it is down, -ENODEV if it is gone. */
 int interface_is_up(int fd, const char *name, struct netring_error *error);
 
+/* Whether packets could go out of it now: it is up, and has a link, as far as its driver says. False if it is gone. */
+bool interface_has_link(int fd, const char *name);
+
+/* Waits for that: false if it is not so after timeout_ms. */
+bool interface_wait_for_link(int fd, const char *name, unsigned timeout_ms);
+
 /* How many queues it spreads received packets over, at least 1: what ethtool -l shows, or the queues in /sys/class/net where the driver does not say. */
 int interface_receive_queues(int fd, const char *name);
 

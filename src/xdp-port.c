@@ -28,6 +28,9 @@
 #define FRAMES_MIN UINT32_C(512)
 #define FRAMES_MAX (UINT32_C(1) << 24)
 
+/* A copper link needs two to four seconds to come back. */
+#define LINK_PATIENCE_MS 5000
+
 /* Below 0x0600 a type field is a length: no packet has this type. With type 0 a socket would not be told of its interface. */
 #define IDLE_PROTOCOL 0x05ff
 
@@ -269,10 +272,23 @@ static int open_rings(struct xdp_port *port, struct packet_ring *rings, const st
 	return ret;
 }
 
+/* Some drivers (igb, ixgbe, i40e) begin anew with a program: for seconds nothing comes, and what is sent is lost. */
+static void wait_for_link(const struct xdp_port *port)
+{
+	const char *interface = port->program.interface;
+
+	if (!interface_wait_for_link(port->watch_fd, interface, LINK_PATIENCE_MS))
+		log_write(&port->log, LOG_WARN, "%s: it lost its link when the XDP program was attached, and has not got it back for %d s", interface,
+			  LINK_PATIENCE_MS / 1000);
+}
+
 static int attach(struct xdp_port *port, const struct netring_config *config, struct netring_error *error)
 {
+	bool had_link = interface_has_link(port->watch_fd, config->interface);
 	int ret = xdp_program_attach(&port->program, error);
 
+	if (ret == 0 && had_link)
+		wait_for_link(port);
 	/* What was asked for by name is not quietly replaced by something else. */
 	return ret == -EOPNOTSUPP && config->xdp.mode != NETRING_XDP_MODE_AUTO ? -EINVAL : ret;
 }

@@ -59,7 +59,9 @@ static bool tolerated(enum fault_call call, unsigned long detail)
 		return detail == OPTION(SOL_XDP, XDP_OPTIONS); /* for the log only */
 	case FAULT_IOCTL:
 		/* A driver that says nothing of its queues and offloads; an address that is not known, so that some filters run in user space. */
-		return detail == SIOCETHTOOL || detail == SIOCGIFHWADDR || detail == SIOCGIFMTU;
+		if (detail == SIOCETHTOOL || detail == SIOCGIFHWADDR || detail == SIOCGIFMTU)
+			return true;
+		return detail == SIOCGIFFLAGS; /* when it is looked whether the link is there: again, or not at all */
 	case FAULT_SYSCALL:
 		return detail != SYS_capget; /* the memory's node is a wish */
 	case FAULT_MMAP:

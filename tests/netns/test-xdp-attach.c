@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What attaching the XDP program may bring with it: generic mode on a driver that was bound for zero copy. */
+/* What attaching the XDP program may bring with it: generic mode on a driver that was bound for zero copy, and a link that goes away for a while. */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "capture.h"
 #include "fixture.h"
+#include "interface.h"
 #include "libbpf.h"
 
 /* libbpf's functions, of which each test takes the place of one. */
@@ -107,6 +109,67 @@ START_TEST(generic_copies)
 }
 END_TEST
 
+static void *return_later(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, 200);
+	return system("ip link set nr0 up") == 0 ? &table : NULL;
+}
+
+static pthread_t returning;
+
+/* Its other end is down for a while: so there is no link. */
+static int lose_link(int program_fd, int ifindex, enum bpf_attach_type type, const struct bpf_link_create_opts *how)
+{
+	int ret = sound.bpf_link_create(program_fd, ifindex, type, how);
+
+	shell("ip link set nr0 down");
+	ck_assert_int_eq(pthread_create(&returning, NULL, return_later, NULL), 0);
+	return ret;
+}
+
+START_TEST(link_returns)
+{
+	struct netring_config config = xdp_config();
+	static const uint8_t frame[60];
+	struct netring *capture;
+	void *done;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	config.strict = true;
+	table.bpf_link_create = lose_link;
+	capture = open_or_fail(&config);
+	ck_assert(interface_has_link(fd, "nr1"));
+	ck_assert_int_eq(netring_send(capture, frame, sizeof(frame), NULL), sizeof(frame));
+	ck_assert_int_eq(pthread_join(returning, &done), 0);
+	ck_assert_ptr_nonnull(done);
+	netring_close(capture);
+	close(fd);
+}
+END_TEST
+
+/* Where there was none nobody waits for it. */
+START_TEST(no_link)
+{
+	struct netring_config config = xdp_config();
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	uint64_t begin_ms;
+
+	ck_assert(interface_wait_for_link(fd, "nr1", DEADLINE_MS));
+	shell("ip link set nr0 down");
+	begin_ms = now_ms();
+	ck_assert(!interface_wait_for_link(fd, "nr1", 50));
+	ck_assert_uint_ge(now_ms() - begin_ms, 50);
+	begin_ms = now_ms();
+	netring_close(open_or_fail(&config));
+	ck_assert_uint_lt(now_ms() - begin_ms, 4000);
+	shell("ip link set nr0 up");
+	ck_assert(interface_wait_for_link(fd, "nr1", DEADLINE_MS));
+	ck_assert(!interface_has_link(fd, "nr9"));
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("xdp attach");
@@ -116,6 +179,8 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, generic_copies);
+	tcase_add_test(tcase, link_returns);
+	tcase_add_test(tcase, no_link);
 	suite_add_tcase(suite, tcase);
 	return fixture_run(suite);
 }
