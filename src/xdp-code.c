@@ -15,6 +15,9 @@
 
 _Static_assert(sizeof(struct xdp_frame) - offsetof(struct xdp_frame, tai_ns) == XDP_FRAME_METADATA, "the program's part is the last one");
 
+/* A packet that long begins with as much of a page as there is room for: of shorter begins the whole length need not be asked for. */
+#define LONG_PACKET_BEGIN 2048
+
 /* More than any packet has, and what the verifier accepts as a distance. */
 #define LENGTH_MASK 0xfffff
 
@@ -135,12 +138,38 @@ static void emit_metadata(struct ebpf_code *code, const struct xdp_code_options 
 	ebpf_emit(code, ebpf_store_imm(BPF_W, BPF_REG_8, METADATA(mark), XDP_FRAME_MARK));
 }
 
+/*
+ * An operation that returns something is a full barrier: who gives frames back and does not see it yet has written to the fill ring before the kernel
+ * looks there for this packet (xdp-fill.c).
+ */
+static void emit_long_packet(struct ebpf_code *code, const struct xdp_code_options *options)
+{
+	const int word = offsetof(struct xdp_switch, long_packets);
+	unsigned end = ebpf_label(code);
+
+	ebpf_emit(code, load_context(BPF_REG_1, offsetof(struct xdp_md, data)));
+	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, data_end)));
+	ebpf_emit(code, ebpf_alu_imm(BPF_ADD, BPF_REG_1, LONG_PACKET_BEGIN));
+	ebpf_jump(code, ebpf_if(BPF_REG_1, BPF_JGT, BPF_REG_2), end);
+	ebpf_emit(code, ebpf_mov(BPF_REG_1, BPF_REG_6));
+	ebpf_emit(code, ebpf_call(BPF_FUNC_xdp_get_buff_len));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_0, BPF_JLE, XDP_LONG_PACKET), end);
+	emit_switch(code, BPF_REG_2, options->switch_fd);
+	ebpf_emit(code, ebpf_load(BPF_W, BPF_REG_1, BPF_REG_2, word));
+	ebpf_jump(code, ebpf_if_imm(BPF_REG_1, BPF_JNE, 0), end);
+	ebpf_emit(code, ebpf_mov_imm(BPF_REG_1, 1));
+	ebpf_emit(code, EBPF_MAKE(BPF_STX | BPF_ATOMIC | BPF_W, BPF_REG_2, BPF_REG_1, word, BPF_ADD | BPF_FETCH));
+	ebpf_place(code, end);
+}
+
 static void emit_redirect(struct ebpf_code *code, const struct xdp_code_options *options)
 {
 	unsigned without = ebpf_label(code);
 
 	emit_metadata(code, options, without);
 	ebpf_place(code, without);
+	if (options->fragments)
+		emit_long_packet(code, options);
 	ebpf_emit_map(code, BPF_REG_1, options->sockets_fd);
 	ebpf_emit(code, load_context(BPF_REG_2, offsetof(struct xdp_md, rx_queue_index)));
 	ebpf_emit(code, ebpf_mov_imm(BPF_REG_3, XDP_PASS));

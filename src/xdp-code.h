@@ -5,6 +5,7 @@
  *	a socket on its receive queue?	none: on to the host
  *	the filter that is in force	rejects: on to the host
  *	time and verdict in front of the packet	(xdp-frame.h), unless the driver refuses
+ *	a word of it if it is a long one
  *	to the socket
  *
  * Where packets are copied instead (xdp-tap-code.h) there are no sockets: the filter, a copy of what it accepts, on to the host.
@@ -16,6 +17,9 @@
 
 #include "xdp-interpreter.h"
 #include "xdp-tap-code.h"
+
+/* Of it the program tells (struct xdp_switch): it may take more than XDP_FILL_CELLS frames, of the smallest. */
+#define XDP_LONG_PACKET 24576
 
 struct xdp_code_options {
 	int ifindex;

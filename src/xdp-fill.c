@@ -11,7 +11,8 @@
  * The entries between its two indices are the kernel's to take, but it reads each of them once, when a packet needs it (xskq_cons_peek_addr_unchecked;
  * drivers that do without a copy read ahead, so there this is not done). An entry is eight bytes, written at once: the kernel sees one frame or the other.
  * It must not have come that far before the new one was there to see. The receive ring tells where it is: a packet there is a frame taken, and no more
- * than `margin` have been taken that it does not show yet. A reader that is stopped in the middle may find afterwards that it was too late. Then it does
+ * than `margin` have been taken that it does not show yet: it depends on how long packets may be, and the program tells in time of the first that is longer
+ * than the MTU was. A reader that is stopped in the middle may find afterwards that it was too late. Then it does
  * not know which frame of a pair has been taken, and keeps both (doubt) until one of them comes with a packet.
  */
 #include "xdp-fill.h"
@@ -156,8 +157,10 @@ static uint64_t put_in_front(struct xdp_queue *queue, const struct xdp_desc *des
 	uint64_t bytes = exchange(queue, desc, front, count);
 
 	queue->front = front + count;
-	/* The entries are there to see before we look where the kernel is. */
+	/* The entries are there to see before we look where the kernel is, and what packets it may have in hand. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(queue->long_packets, __ATOMIC_RELAXED)))
+		xdp_fill_reuse(queue, XDP_FILL_LEAD_LONG, XDP_FILL_MARGIN_LONG);
 	if (likely((int32_t)(front - load_acquire(queue->receive.producer)) >= (int32_t)queue->margin))
 		queue->given += count;
 	else

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "xdp-fill.h"
 #include "xdp-judge.h"
 
 /* In the first frame of a packet that has been put together: the rest of struct xdp_frame's second half says where it is. */
@@ -143,9 +142,6 @@ static int put_together(struct packet_ring *ring, uint32_t cell, uint32_t there,
 		return ret;
 	gather->some = true;
 	*cells = extent.cells;
-	/* The MTU has been raised. */
-	if (queue->lead && extent.cells > XDP_FILL_CELLS)
-		xdp_fill_reuse_for(queue, extent.cells);
 	if (!extent.whole)
 		return 0;
 	if (extent.length > XDP_GATHER_MAX) {

@@ -38,6 +38,7 @@ struct xdp_switch {
 	uint32_t strays;	/* counted by the program: packets that came on a queue which was not there when it was made; the last such queue's number */
 	uint32_t stray_queue;
 	uint32_t told_of_strays;	/* the process's */
+	uint32_t long_packets;	/* not 0 from before the program redirects the first packet of more than XDP_LONG_PACKET bytes on */
 	uint32_t zero;		/* always: of a number from memory the verifier knows nothing, and so it does not try what follows from 0 */
 	struct xdp_slot slot[XDP_SLOTS];
 };

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "packet-filter.h"
+#include "xdp-code.h"
 #include "xdp-fill.h"
 #include "xdp-gather.h"
 #include "xdp-ring.h"
@@ -37,6 +38,8 @@
  */
 #define KERNEL_HEADROOM 256
 #define HEADROOM (XDP_FRAME_METADATA + 2)
+
+_Static_assert(XDP_LONG_PACKET + XDP_FRAME_METADATA <= XDP_FILL_CELLS * (2048 - KERNEL_HEADROOM - HEADROOM), "what is not long takes few frames");
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -357,6 +360,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 		return error_errno(error, ENOMEM, "queue of %u frames", options->frames);
 	queue->snaplen = config->snaplen ? config->snaplen : UINT32_MAX;
 	queue->program = options->program;
+	queue->long_packets = &options->program->control->long_packets;
 	queue->number = (uint16_t)options->queue;
 	queue->batches = XDP_CLOCK_BATCHES;
 	queue->link = options->link;

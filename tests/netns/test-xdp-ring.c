@@ -574,6 +574,40 @@ START_TEST(all_frames_while_stopped)
 }
 END_TEST
 
+/* Of a packet that is longer than the MTU was the program tells, and then frames go back at a larger distance from where the kernel is. */
+START_TEST(mtu_raised)
+{
+	struct netring_config config = xdp_config();
+	static uint8_t frame[30000];
+	struct netring *capture;
+	struct xdp_queue *queue;
+	struct netring_burst burst;
+
+	config.snaplen = sizeof(frame);
+	config.xdp.frames = XDP_FILL_ENTRIES_MIN;
+	capture = open_and_start(&config);
+	queue = capture->ring[0].xdp;
+	if (!queue->gather.place) {
+		netring_close(capture);
+		return;
+	}
+	shell("ip link set nr1 mtu 40000 && ip link set nr0 mtu 40000");
+	memset(frame, 0xff, ETH_ALEN);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t length = i ? sizeof(frame) : 20000;
+
+		ck_assert_uint_eq(queue->lead, XDP_FILL_LEAD);
+		raw_send(sender, frame, length);
+		ck_assert_uint_eq(take_one(capture, &burst)->wire_len, length);
+		ck_assert_uint_eq(*queue->long_packets != 0, i);
+		netring_give_back(capture, &burst, 1);
+	}
+	ck_assert_uint_eq(queue->lead, XDP_FILL_LEAD_LONG);
+	netring_close(capture);
+	shell("ip link set nr0 mtu 1500 && ip link set nr1 mtu 1500");
+}
+END_TEST
+
 /* Against the stamps that a packet ring at the sending end gives the same packets. */
 START_TEST(time_stamps)
 {
@@ -1226,6 +1260,7 @@ int main(void)
 	tcase_add_test(tcase, clock_set_back_a_little);
 	tcase_add_test(tcase, overflow);
 	tcase_add_test(tcase, all_frames_while_stopped);
+	tcase_add_test(tcase, mtu_raised);
 	tcase_add_test(tcase, time_stamps);
 	tcase_add_test(tcase, two_queues);
 	tcase_add_test(tcase, two_queues_at_once);

@@ -22,7 +22,7 @@
 static struct xdp_queue queue;
 static struct xdp_desc descs[ENTRIES];
 static uint64_t fill[ENTRIES];
-static uint32_t fill_producer, fill_consumer, receive_producer;
+static uint32_t fill_producer, fill_consumer, receive_producer, long_packets;
 
 /* The kernel's own numbers, and which frames it has filled and the reader has not given back. */
 static uint32_t taken, filled;
@@ -32,7 +32,8 @@ static void setup(void)
 {
 	memset(&queue, 0, sizeof(queue));
 	memset(busy, 0, sizeof(busy));
-	fill_producer = fill_consumer = receive_producer = taken = filled = 0;
+	fill_producer = fill_consumer = receive_producer = taken = filled = long_packets = 0;
+	queue.long_packets = &long_packets;
 	queue.receive = (struct xdp_area){ .producer = &receive_producer, .entries = descs, .mask = ENTRIES - 1 };
 	queue.fill = (struct xdp_area){ .producer = &fill_producer, .consumer = &fill_consumer, .entries = fill, .mask = ENTRIES - 1 };
 	queue.chunk_mask = ~(uint64_t)(FRAME_SIZE - 1);
@@ -190,6 +191,21 @@ START_TEST(test_too_late)
 }
 END_TEST
 
+/* As long packets may be in hand, more than was thought may have been taken. */
+START_TEST(test_long_packets)
+{
+	receive_some(32);
+	long_packets = 1;
+	give_back(32);
+	ck_assert_uint_eq(queue.doubts, 32);
+	ck_assert_uint_eq(queue.margin, XDP_FILL_MARGIN_LONG);
+	receive_some(2 * ENTRIES);
+	give_back(waiting());
+	ck_assert_uint_eq(queue.doubts, 0);
+	expect_all_frames();
+}
+END_TEST
+
 /* Both at once; what they do not read from each other must still fit. */
 static volatile bool stop;
 
@@ -237,6 +253,7 @@ static Suite *fill_suite(void)
 	tcase_add_test(cases, test_few_frames);
 	tcase_add_test(cases, test_any_order);
 	tcase_add_test(cases, test_too_late);
+	tcase_add_test(cases, test_long_packets);
 	tcase_add_test(cases, test_at_once);
 	suite_add_tcase(suite, cases);
 	return suite;
