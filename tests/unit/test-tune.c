@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpu-set.h"
+#include "irq-name.h"
 #include "tune-plan.h"
 #include "tune-setting.h"
 #include "tune-undo.h"
@@ -237,6 +238,28 @@ START_TEST(test_absent)
 		facts_set(&facts, absent[_i].fact, absent[_i].value);
 	tune_plan_make(&plan, &facts, absent[_i].profile);
 	ck_assert_ptr_null(row_of(absent[_i].setting));
+}
+END_TEST
+
+static const struct {
+	const char *name, *interface;
+	int queue;
+} interrupts[] = {
+	{ "eth0-TxRx-3", "eth0", 3 },
+	{ "eth0-rxtx-12", "eth0", 12 },
+	{ "eth0-event-8", "eth0", -1 }, /* vmxnet3's last */
+	{ "eth0", "eth0", -1 },
+	{ "uplink0-TxRx-3", "uplink0", 3 },
+	{ "iavf-uplink0-TxRx-3", "uplink0", 3 },
+	{ "uplink0-event-4", "uplink0", -1 },
+	{ "mlx5_comp3@pci:0000:01:00.0", "misc0", 3 },
+	{ "virtio2-input.0", NULL, 0 },
+	{ "virtio2-config", "", -1 },
+};
+
+START_TEST(test_interrupt)
+{
+	ck_assert_int_eq(irq_name_queue(interrupts[_i].name, interrupts[_i].interface), interrupts[_i].queue);
 }
 END_TEST
 
@@ -723,6 +746,7 @@ static Suite *tune_suite(void)
 	tcase_add_checked_fixture(plans, setup_facts, teardown_facts);
 	tcase_add_loop_test(plans, test_rule, 0, LENGTH(rules));
 	tcase_add_loop_test(plans, test_absent, 0, LENGTH(absent));
+	tcase_add_loop_test(plans, test_interrupt, 0, LENGTH(interrupts));
 	tcase_add_loop_test(plans, test_advice, 0, LENGTH(numbers));
 	tcase_add_test(plans, test_xdp_keeps_queues);
 	tcase_add_test(plans, test_notes);
