@@ -22,7 +22,7 @@ static void add_other_queues(struct doctor *doctor, int64_t now, int64_t most)
 		   more ? "The adapter could use more queues" : "The adapter has more queues than there are CPUs for them");
 	doctor_seen(doctor, "%lld of %lld, and CPUs for %lld%s", (long long)now,
 		    (long long)(max > 0 ? max : doctor_number(doctor, "nic.channels.rx_max")), (long long)most,
-		    doctor_number(doctor, "host.nodes") > 1 ? " at its node" : "");
+		    doctor_number(doctor, "host.nodes") > 1 && doctor_number(doctor, "nic.numa_node") >= 0 ? " at its node" : "");
 	if (more)
 		doctor_cost(doctor, "Each queue is emptied by one CPU, and %s.%s",
 			    now == 1 ? "one CPU receives everything" : "the others receive nothing; that matters only when these are busy",
@@ -153,7 +153,8 @@ void doctor_rule_irq_node(struct doctor *doctor)
 	const char *local = doctor_fact(doctor, "nic.local_cpus"), *node = doctor_fact(doctor, "nic.numa_node");
 	struct interrupts interrupts = find_interrupts(doctor);
 
-	if (doctor_number(doctor, "host.nodes") < 2 || !doctor_is_cpu_list(local) || !interrupts.all)
+	/* Without a node of its own, all CPUs are local. */
+	if (doctor_number(doctor, "host.nodes") < 2 || doctor_number(doctor, "nic.numa_node") < 0 || !doctor_is_cpu_list(local) || !interrupts.all)
 		return;
 	if (!interrupts.remote) {
 		doctor_add(doctor, DOCTOR_FINE, "irq-node", "Interrupts go to the adapter's own NUMA node");
@@ -162,7 +163,7 @@ void doctor_rule_irq_node(struct doctor *doctor)
 	}
 	doctor_add(doctor, DOCTOR_COSTS, "irq-node", "Interrupts go to the wrong NUMA node");
 	doctor_seen(doctor, "%u of %u queues are served by CPUs far from the adapter, which is at node %s (CPUs %s)", interrupts.remote,
-		    interrupts.all, node ? node : "?", local);
+		    interrupts.all, node, local);
 	doctor_cost(
 		doctor,
 		"Each packet crosses the link between the nodes before a CPU can look at it: such a CPU is late sooner, and the adapter's ring runs "
