@@ -62,6 +62,13 @@ bool advice_only_listens(const struct facts *facts)
 	       !facts_is(facts, "if.kind", "loopback");
 }
 
+bool advice_may_have_adapter(const struct facts *facts)
+{
+	const char *kind = facts_get(facts, "if.kind");
+
+	return !facts_get(facts, "if.lower") && (!kind || strcmp(kind, "physical") == 0 || strcmp(kind, "virtual") == 0);
+}
+
 bool advice_feature_off(const struct facts *facts, enum advice_profile profile, const char *feature)
 {
 	static const char *const gro[] = { "rx-gro", "rx-gro-hw", "rx-gro-list", "rx-udp-gro-forwarding" };

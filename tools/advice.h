@@ -35,6 +35,12 @@ int64_t advice_number(const struct facts *facts, enum advice_profile profile, co
  */
 bool advice_feature_off(const struct facts *facts, enum advice_profile profile, const char *feature);
 
+/*
+ * Whether there is an adapter in it, which merges packets (LRO): a bond and its like say that it is on for members that could, whatever these do. Yes if
+ * that is not known: without /sys, an adapter is a virtual interface like others.
+ */
+bool advice_may_have_adapter(const struct facts *facts);
+
 /* Whether the interface only listens: it has no addresses, no default route, no master, and is no loopback. No if that is not known. */
 bool advice_only_listens(const struct facts *facts);
 

@@ -17,8 +17,7 @@ static bool is_fixed(const struct doctor *doctor, const char *feature)
 
 void doctor_rule_lro(struct doctor *doctor)
 {
-	/* That of a bond and its like is its members'. */
-	if (!doctor_feature_is_on(doctor, "rx-lro") || doctor_fact(doctor, "if.lower"))
+	if (!doctor_feature_is_on(doctor, "rx-lro") || !advice_may_have_adapter(doctor->facts))
 		return;
 	doctor_add(doctor, DOCTOR_COSTS, "lro", "The adapter merges packets before anybody sees them (LRO)");
 	doctor_seen(doctor, "rx-lro is on%s", is_fixed(doctor, "rx-lro") ? ", and the driver cannot turn it off" : "");

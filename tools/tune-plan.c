@@ -265,6 +265,8 @@ static void plan_feature(struct planner *planner, const char *name, bool rare)
 		fine(planner, setting, "what is captured is what was on the wire");
 	else if (facts_is(planner->facts, "if.kind", "loopback"))
 		fine(planner, setting, "nothing comes in here that it could glue together");
+	else if (strcmp(name, "rx-lro") == 0 && !advice_may_have_adapter(planner->facts))
+		left(planner, setting, "only adapters do that%s%s", lower ? ": run tune on each of " : "; there is none in it", lower ? lower : "");
 	else if (lower)
 		left(planner, setting, "that is done before, in %s", lower);
 	else if (strcmp(now, "on") != 0)

@@ -246,6 +246,8 @@ RULES = [
     ("softirq", "tuned", {}, SILENT, ""),
     ("lro", "ixgbe", {}, COSTS, "ethtool -K enp130s0f0 lro off"),
     ("lro", "ixgbe", {"nic.feature.rx-lro": "on fixed"}, COSTS, "cannot turn it off"),
+    ("lro", "ixgbe", {"if.kind": "bond"}, SILENT, ""),
+    ("lro", "ixgbe", {"if.lower": "eth2 eth3"}, SILENT, ""),
     ("lro", "tuned", {}, SILENT, ""),
     ("lro", "tuned", {"nic.feature.rx-lro": None}, SILENT, ""),
     ("gro", "virtio", {}, FINE, "netring tune -p low_latency ens3"),
