@@ -149,6 +149,19 @@ static int64_t ring(const struct facts *facts, const struct values *profile, int
 	return advice_ring_will_do(now, wanted) ? now : wanted;
 }
 
+bool advice_usecs_is_mode(const struct facts *facts, int64_t usecs)
+{
+	static const struct {
+		const char *driver;
+		int64_t most;
+	} modes[] = { { "e1000", 9 }, { "e1000e", 9 }, { "igb", 9 }, { "igbvf", 9 }, { "igc", 9 }, { "ixgbe", 1 }, { "ixgbevf", 1 } };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (facts_is(facts, "nic.driver", modes[i].driver))
+			return usecs > 0 && usecs <= modes[i].most;
+	return false;
+}
+
 /* With "adaptive", the value is that of the moment, and nothing to rely on. */
 static int64_t usecs(const struct facts *facts, const struct values *profile, int64_t now)
 {
@@ -156,7 +169,9 @@ static int64_t usecs(const struct facts *facts, const struct values *profile, in
 
 	if (now < 0 || facts_is(facts, "nic.virtio.coalescing", "no"))
 		return -1;
-	return !adaptive && now >= profile->usecs_least && now <= profile->usecs_most ? now : profile->usecs;
+	if (!adaptive && now >= profile->usecs_least && now <= profile->usecs_most)
+		return now;
+	return advice_usecs_is_mode(facts, profile->usecs) ? profile->usecs_most : profile->usecs;
 }
 
 /* 0: the driver counts no packets. */

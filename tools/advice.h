@@ -47,6 +47,12 @@ bool advice_only_listens(const struct facts *facts);
 /* Whether packets of this interface wait in a CPU's backlog (netdev_max_backlog) as it is set now: drivers with NAPI pass it by, unless RPS is on. */
 bool advice_passes_backlog(const struct facts *facts);
 
+/*
+ * Whether this rx-usecs is no time, but a way for the driver to find one by the traffic, or refused: Intel's drivers up to 2.5 Gbit/s take 0, 1, 3 (4 in
+ * some), and times from 10 on; in those for 10 Gbit/s 1 is such a way.
+ */
+bool advice_usecs_is_mode(const struct facts *facts, int64_t usecs);
+
 /* Whether a ring of this size is as good as the one wanted: drivers round down, vmxnet3 with a large MTU from 4096 to 4032. */
 bool advice_ring_will_do(int64_t now, int64_t wanted);
 

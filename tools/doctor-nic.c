@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advice.h"
 #include "doctor-rules.h"
 #include "interface-drops.h"
 
@@ -324,12 +325,16 @@ void doctor_rule_coalescing(struct doctor *doctor)
 {
 	int64_t usecs = doctor_number(doctor, "nic.coalesce.rx_usecs"), frames = doctor_number(doctor, "nic.coalesce.rx_frames");
 	double rate = doctor_rate(doctor, "rate.packets");
+	bool adaptive = doctor_is(doctor, "nic.coalesce.adaptive_rx", "on");
 
 	if (usecs < 0 || coalesces_too_long(doctor, usecs))
 		return;
-	if (doctor_is(doctor, "nic.coalesce.adaptive_rx", "on")) {
+	if (adaptive || advice_usecs_is_mode(doctor->facts, usecs)) {
 		doctor_add(doctor, DOCTOR_FINE, "coalescing", "Interrupts are delayed by as much as the driver finds right");
-		doctor_seen(doctor, "adaptive-rx on, rx-usecs %lld now", (long long)usecs);
+		if (adaptive)
+			doctor_seen(doctor, "adaptive-rx on, rx-usecs %lld now", (long long)usecs);
+		else
+			doctor_seen(doctor, "rx-usecs %lld, which for this driver is no time, but a way to find one", (long long)usecs);
 		doctor_cost(doctor,
 			    "Time stamps are made when the kernel gets the packet, so they are late by that delay, and it changes with the rate. For "
 			    "measuring times a fixed one is better:");
