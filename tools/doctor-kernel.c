@@ -205,13 +205,16 @@ void doctor_rule_steal(struct doctor *doctor)
 void doctor_rule_container(struct doctor *doctor)
 {
 	const char *kind = doctor_fact(doctor, "if.kind");
+	/* Whoever has gone into another namespace since, by ip netns say, looks at what that has, not at the container. */
+	bool moved = doctor_is(doctor, "host.netns", "other"), container = doctor_is(doctor, "host.container", "yes") && !moved;
 
 	/* An adapter that was moved into it is seen like any other. */
-	if (!doctor_is(doctor, "host.container", "yes") || (kind && strcmp(kind, "physical") == 0))
+	if ((!container && !moved) || (kind && (strcmp(kind, "physical") == 0 || strcmp(kind, "loopback") == 0)))
 		return;
-	doctor_add(doctor, DOCTOR_FINE, "container", "This is a container");
-	doctor_seen(doctor, "what is in it is the container's end of a pair of interfaces, not the adapter");
-	doctor_cost(doctor, "What the adapter loses can be seen on the host only: run netring doctor there, too.");
+	doctor_add(doctor, DOCTOR_FINE, "container", container ? "This is a container" : "This is a network namespace of its own");
+	doctor_seen(doctor, "what is in it is, as a rule, its end of a pair of interfaces, not the adapter");
+	doctor_cost(doctor, "What the adapter loses can be seen %s: run netring doctor there, too.",
+		    container ? "on the host only" : "in the namespace that it is in");
 }
 
 void doctor_rule_seccomp(struct doctor *doctor)

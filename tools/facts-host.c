@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -158,11 +159,48 @@ static bool process_runs(const char *name)
 	return found;
 }
 
+/* 0 if it is not known. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[512], *name_end;
+	int parent;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (host_file_line(line, sizeof(line), path) < 0)
+		return 0;
+	name_end = strrchr(line, ')');
+	return name_end && sscanf(name_end, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+#define ANCESTORS_MOST 64
+
+/* Whether somebody between process 1 and this one has gone into another network namespace: ip netns exec, unshare, nsenter. */
+static void collect_namespace(struct facts *facts)
+{
+	struct stat own, other;
+	pid_t pid = getppid();
+
+	if (stat("/proc/self/ns/net", &own) < 0)
+		return;
+	for (unsigned i = 0; i < ANCESTORS_MOST && pid > 0; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+		if (stat(path, &other) == 0 && other.st_ino != own.st_ino) {
+			facts_set(facts, "host.netns", "other");
+			return;
+		}
+		pid = parent_of(pid);
+	}
+	facts_set(facts, "host.netns", "inherited");
+}
+
 static void collect_surroundings(struct facts *facts)
 {
 	bool container = is_container(), irqbalance = process_runs("irqbalance");
 
 	facts_set(facts, "host.container", container ? "yes" : "no");
+	collect_namespace(facts);
 	facts_set(facts, "host.virtual", is_virtual() ? "yes" : "no");
 	if (irqbalance || !container)
 		facts_set(facts, "host.irqbalance", irqbalance ? "running" : "absent");
