@@ -20,21 +20,37 @@ static int64_t number_of(const struct doctor *doctor, const char *prefix, unsign
 	return doctor_number(doctor, fact);
 }
 
-static void see(struct doctor *doctor, unsigned number, int64_t drops, int64_t now)
+/* "17 of 31 000", and of which time. */
+static void see_losses(struct doctor *doctor, unsigned number, int64_t drops, const char *behind)
 {
-	int64_t packets = number_of(doctor, "", number, "packets"), ring = number_of(doctor, "", number, "ring_bytes");
-	const char *engine = fact_of(doctor, number, "engine");
-	char sample[96] = "", size[64] = "";
+	int64_t packets = number_of(doctor, "", number, "packets"), age = number_of(doctor, "", number, "losses_age");
+	int64_t now = number_of(doctor, "rate.", number, "drops");
+	char sample[96] = "", of[40] = "", when[64] = "since it began";
 
 	if (now >= 0)
 		snprintf(sample, sizeof(sample), "%s lost %s, ", doctor_count((double)now), doctor_sample(doctor));
+	if (packets >= 0)
+		snprintf(of, sizeof(of), " of %s", doctor_count((double)packets));
+	if (age >= 0)
+		snprintf(when, sizeof(when), "lost when its program last asked, %lld s ago", (long long)age);
+	doctor_seen(doctor, "%s%s%s %s; %s", sample, doctor_count((double)drops), of, when, behind);
+}
+
+static void see(struct doctor *doctor, unsigned number, int64_t drops)
+{
+	int64_t ring = number_of(doctor, "", number, "ring_bytes");
+	const char *engine = fact_of(doctor, number, "engine");
+	char behind[128], size[64] = "";
+
 	if (ring > 0)
 		snprintf(size, sizeof(size), ", ring of %s", doctor_bytes((double)ring));
-	if (drops < 0)
-		doctor_seen(doctor, "engine %s%s; what it loses only its program knows", engine ? engine : "?", size);
+	snprintf(behind, sizeof(behind), "engine %.32s%s", engine ? engine : "unknown", size);
+	if (drops >= 0)
+		see_losses(doctor, number, drops, behind);
+	else if (engine && strcmp(engine, "libpcap") == 0)
+		doctor_seen(doctor, "what it loses is unknown until its program calls pcap_stats; %s", behind);
 	else
-		doctor_seen(doctor, "%s%s of %s since it began; engine %s%s", sample, doctor_count((double)drops),
-			    doctor_count(packets > 0 ? (double)packets : 0), engine ? engine : "?", size);
+		doctor_seen(doctor, "what it loses is unknown; %s", behind);
 }
 
 static void judge(struct doctor *doctor, unsigned number, const char *program)
@@ -48,7 +64,7 @@ static void judge(struct doctor *doctor, unsigned number, const char *program)
 		   : now > 0   ? ", and is too slow: its ring is full"
 		   : drops > 0 ? ", and has lost packets"
 			       : "");
-	see(doctor, number, drops, now);
+	see(doctor, number, drops);
 	if (stopped)
 		doctor_cost(doctor, "It reads nothing: what its ring cannot hold is lost.");
 	else if (now > 0)

@@ -72,6 +72,9 @@ static void set_capture(struct facts *facts, unsigned number, const struct stats
 		return;
 	set(facts, "", number, "packets", now->packets);
 	set(facts, "", number, "drops", now->drops);
+	/* libpcap's are of when its program has asked for them. */
+	if (view->capture.engine == STATS_LIBPCAP && view->losses_age_s >= 0)
+		set(facts, "", number, "losses_age", (uint64_t)view->losses_age_s);
 	if (before && view->capture.engine != STATS_LIBPCAP)
 		set(facts, "rate.", number, "drops", now->drops > before->drops ? now->drops - before->drops : 0);
 }
