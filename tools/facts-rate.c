@@ -25,6 +25,7 @@ struct look {
 	struct timespec when;
 	struct link_list links;
 	struct softnet_losses softnet;
+	bool knows_softnet; /* not where /proc shows processes alone */
 	struct cpu_time cpu[CPUS];
 	struct stats_views captures;
 };
@@ -66,7 +67,8 @@ static int take_look(struct look *look, struct netlink *route)
 	read_cpus(look->cpu);
 	/* Without /proc there are none to be seen. */
 	stats_views_find(&look->captures, "/proc", &ignored);
-	return softnet_losses_sum(&look->softnet);
+	look->knows_softnet = softnet_losses_sum(&look->softnet) == 0;
+	return 0;
 }
 
 static unsigned busiest_softirq(const struct cpu_time *from, const struct cpu_time *to)
@@ -107,11 +109,13 @@ static void set_host(struct facts *facts, const struct look *from, const struct 
 	double seconds = (double)(to->when.tv_sec - from->when.tv_sec) + (double)(to->when.tv_nsec - from->when.tv_nsec) / 1e9;
 
 	facts_format(facts, "rate.seconds", "%.3f", seconds);
+	facts_set_number(facts, "rate.cpu_softirq_most", busiest_softirq(from->cpu, to->cpu));
+	facts_set_number(facts, "rate.cpu_steal", stolen(from->cpu, to->cpu));
+	if (!from->knows_softnet || !to->knows_softnet)
+		return;
 	set_difference(facts, "rate.softnet_dropped", from->softnet.dropped, to->softnet.dropped);
 	set_difference(facts, "rate.softnet_squeezed", from->softnet.squeezed, to->softnet.squeezed);
 	set_difference(facts, "rate.softnet_flow_limit", from->softnet.flow_limited, to->softnet.flow_limited);
-	facts_set_number(facts, "rate.cpu_softirq_most", busiest_softirq(from->cpu, to->cpu));
-	facts_set_number(facts, "rate.cpu_steal", stolen(from->cpu, to->cpu));
 }
 
 static void set_link(struct facts *facts, const struct rtnl_link_stats64 *from, const struct rtnl_link_stats64 *to)
