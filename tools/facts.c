@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 #ifndef __clang__
 /* The analyzer of gcc 12 loses sight of what the members of an array own. */
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
@@ -25,9 +27,15 @@ static struct fact *find(const struct facts *facts, const char *name)
 
 void facts_blank_controls(char *text)
 {
-	for (char *c = text; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = ' ';
+	for (unsigned length; *text; text += length) {
+		length = utf8_printable(text);
+		if (length > 0)
+			continue;
+		/* U+0080 to U+009F, which some terminals obey, as UTF-8 and as single bytes; other bytes may be a name's. */
+		length = (unsigned char)text[0] == 0xc2 && (text[1] & 0xe0) == 0x80 ? 2 : 1;
+		if (length == 2 || iscntrl((unsigned char)*text) || (*text & 0xe0) == 0x80)
+			memset(text, ' ', length);
+	}
 }
 
 static char *copy_line(const char *text)

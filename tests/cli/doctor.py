@@ -511,6 +511,14 @@ def check_hostile(netring):
         run(netring, facts)
 
 
+def check_controls(netring):
+    """Nothing for a terminal to obey, also above ASCII; letters are kept, and lines are as long as they look."""
+    facts = {**read("tuned"), **CAPTURE, "capture.0.program": "a\x9b31mb\033[31mc", "nic.firmware": "\xe9" * 25 + " " + "\xe9" * 25}
+    shown = run(netring, facts).stdout
+    assert "\x9b" not in shown and "\033" not in shown and "a 31mb [31mc" in shown, shown
+    assert "\xe9" * 25 + " " + "\xe9" * 25 in shown, shown
+
+
 def report(name, function, *arguments):
     try:
         function(*arguments)
@@ -547,6 +555,7 @@ def check_everything(netring):
                changes, group, text)
     report("each rule speaks and is silent", check_all_rules_are_here)
     report("a name that a shell would not take as it stands is quoted", check_quoting, netring)
+    report("control characters above ASCII", check_controls, netring)
     report("hostile recordings", check_hostile, netring)
     report("nothing known: nothing wrong", lambda: not_fine(judge(netring, {})) == [] or 1 / 0)
 
