@@ -6,6 +6,19 @@
 
 #define MIB ((int64_t)1 << 20)
 
+static bool counts_the_ring(const struct doctor *doctor)
+{
+	return doctor_path(doctor) != DOCTOR_PATH_PACKET;
+}
+
+/* A ring of half of what is left is the most that is proposed: what takes it all brings the kernel to kill programs. */
+static bool has_room(const struct doctor *doctor, int64_t bytes)
+{
+	int64_t available = doctor_number(doctor, "host.memory.available"), limit = doctor_number(doctor, "host.memory.limit");
+
+	return bytes <= available / 2 && !(counts_the_ring(doctor) && limit >= 0 && bytes > limit / 2);
+}
+
 void doctor_rule_ring_memory(struct doctor *doctor)
 {
 	int64_t asked = doctor_number(doctor, "want.ring_bytes"), got = doctor_number(doctor, "want.ring_bytes_got");
@@ -21,8 +34,13 @@ void doctor_rule_ring_memory(struct doctor *doctor)
 	doctor_add(doctor, got < 64 * MIB ? DOCTOR_COSTS : DOCTOR_FINE, "ring-memory", "The ring will be smaller than asked for");
 	doctor_seen(doctor, "%s instead of %s: an eighth of what is left, %s%s%s", doctor_bytes((double)got), doctor_bytes((double)asked),
 		    doctor_bytes((double)available), limit > 0 ? ", of which the cgroup allows " : "", limit > 0 ? doctor_bytes((double)limit) : "");
+	if (!has_room(doctor, asked)) {
+		doctor_cost(doctor, "It holds less of a burst. There is no room for the size asked for: %smore memory.",
+			    counts_the_ring(doctor) ? "the cgroup counts what XDP's rings are made of, and has to allow " : "that takes ");
+		return;
+	}
 	doctor_cost(doctor, "It holds less of a burst. A size that is set is taken as it stands, and the cgroup %s:",
-		    doctor_path(doctor) == DOCTOR_PATH_PACKET ? "does not count the ring" : "counts what XDP's rings are made of");
+		    counts_the_ring(doctor) ? "counts what XDP's rings are made of" : "does not count the ring");
 	doctor_mend(doctor, "export NETRING_RING_SIZE=%lldM", (long long)(asked / MIB));
 }
 
@@ -75,5 +93,6 @@ void doctor_rule_hugepages(struct doctor *doctor)
 		    doctor_bytes(2.0 * (double)unused * (double)MIB));
 	doctor_cost(doctor,
 		    "netring needs none. They are kept from everything else, the ring included; if no other program is to come (DPDK, databases):");
-	doctor_mend(doctor, "sysctl -w vm.nr_hugepages=%lld", (long long)(total - unused));
+	/* The sysctl is about those of the default size, which may be 1 GiB. */
+	doctor_mend(doctor, "echo %lld > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", (long long)(total > unused ? total - unused : 0));
 }
