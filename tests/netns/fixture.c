@@ -57,6 +57,15 @@ void fixture_enter(void)
 		give_up("cannot make veth interfaces");
 }
 
+/* As libcheck does with the limit of one test: slow machines say by how much. */
+static unsigned alarm_seconds(void)
+{
+	const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
+	int times = multiplier ? atoi(multiplier) : 1;
+
+	return ALARM_S * (unsigned)(times > 0 && times < 1000 ? times : 1);
+}
+
 int fixture_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
@@ -64,7 +73,7 @@ int fixture_run(Suite *suite)
 
 	/* A group of its own: libcheck's handler of SIGALRM kills the group, and the others are make and its caller. */
 	setpgid(0, 0);
-	alarm(ALARM_S);
+	alarm(alarm_seconds());
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);

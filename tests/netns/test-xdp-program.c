@@ -110,8 +110,9 @@ static void raise_all(void)
 
 /* The fixture */
 
-/* A child in which an assertion failed would go on with the tests that follow. */
+/* A child in which an assertion failed would go on with the tests that follow. With CK_FORK=yes, libcheck's own child is the tester. */
 static pid_t tester;
+static bool forks;
 
 static void leave_child(void)
 {
@@ -154,6 +155,8 @@ static void await_link(void)
 
 static void setup(void)
 {
+	if (forks)
+		tester = getpid();
 	leave_child();
 	table = *pristine();
 	error.text[0] = '\0';
@@ -1379,6 +1382,7 @@ int main(void)
 
 	fixture_enter();
 	tester = getpid();
+	forks = !getenv("CK_FORK") || strcmp(getenv("CK_FORK"), "no") != 0;
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
 	add_tests_of_packets(tests);
