@@ -118,12 +118,12 @@ static bool finish(struct packet_ring *ring, struct xdp_frame *stamped, struct x
 	uint32_t verdict;
 
 	((struct xdp_frame *)packet->data - 1)->mark = 0;
-	if (xdp_ring_take_stamp(queue, stamped)) {
+	if (xdp_stamp_take(queue, stamped)) {
 		packet->tai_ns = stamped->tai_ns;
 		verdict = verdict_of(ring, stamped, packet);
 		packet->captured_len = verdict < packet->wire_len ? verdict : packet->wire_len;
 	} else {
-		xdp_ring_make_up(ring, packet);
+		xdp_stamp_make_up(ring, packet);
 	}
 	if (packet->captured_len == 0)
 		return false;

@@ -403,7 +403,7 @@ static int open_port(struct xdp_port *port, struct packet_ring *rings, const str
 		ret = attach(port, config, error);
 	/* There each CPU stamps its packets before it waits for the ring. */
 	for (unsigned i = 0; ret == 0 && !port->program.native && i < queues->count; i++)
-		xdp_ring_wipe(rings[i].xdp);
+		xdp_stamp_wipe_for_good(rings[i].xdp);
 	if (ret == 0) {
 		sandbox_watch();
 		port->watches = true;

@@ -11,23 +11,18 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "xdp-fill.h"
 #include "xdp-gather.h"
-#include "xdp-judge.h"
 #include "xdp-ring-open.h"
 
 /* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
 #define IN_FLIGHT 1024
 
-/* At packets that another thread is reading, and at clocks. */
+/* At packets that another thread is reading. */
 #define LOOKS_MAX 8
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
-
-/* Wiping ends when so many packets in a row have had their own stamps. */
-#define ORDERLY_STAMPS 4096
 
 /* What the kernel may have put into frames and not shown yet: one round of NAPI. */
 #define UNSHOWN 64
@@ -51,38 +46,9 @@ static bool is_ours(const struct packet_ring *ring, uint32_t cell)
 	return waiting(ring->xdp) > ((cell - ring->position) & ring->xdp->receive.mask);
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
-/* A look at both clocks that took longer was interrupted, and says nothing. */
-#define LOOK_MAX_NS (NSEC_PER_SEC / 1000)
-
-/*
- * Of TAI it is whole seconds: what is beyond them passed between the two looks, unless the reader was stopped or the clock was set between them. Before Linux
- * 6.1 the program has only the monotonic clock.
- */
-uint64_t xdp_clock_ahead_ns(const struct xdp_program *program)
-{
-	bool is_tai = program->tai;
-	uint64_t utc, other, took;
-	unsigned looks = 0;
-
-	do {
-		utc = clock_ns(CLOCK_REALTIME);
-		other = clock_ns(is_tai ? CLOCK_TAI : CLOCK_MONOTONIC);
-		took = clock_ns(CLOCK_REALTIME) - utc;
-	} while (unlikely(took > LOOK_MAX_NS) && ++looks < LOOKS_MAX);
-	return is_tai ? (other - utc) / NSEC_PER_SEC * NSEC_PER_SEC : other - utc;
-}
-
 static void compare_clocks(struct xdp_queue *queue)
 {
-	queue->tai_ahead_ns = xdp_clock_ahead_ns(queue->program);
+	queue->tai_ahead_ns = xdp_stamp_clock_ahead_ns(queue->program);
 	queue->batches = 0;
 	xdp_program_look_for_strays(queue->program);
 }
@@ -146,7 +112,7 @@ static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 
 	note(ring);
 	if (likely(cells))
-		xdp_ring_leave_mark(queue, desc_at(queue, (position + cells - 1) & queue->receive.mask));
+		xdp_stamp_leave(queue, desc_at(queue, (position + cells - 1) & queue->receive.mask));
 	if (unlikely(queue->gather.some))
 		packets -= forget_gathered(queue, position, cells);
 	if (unlikely(cells > straight)) {
@@ -185,7 +151,7 @@ int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet)
 	int ret;
 
 	if (cursor->desc != cursor->first)
-		xdp_ring_leave_mark(ring->xdp, cursor->desc - 1);
+		xdp_stamp_leave(ring->xdp, cursor->desc - 1);
 	ret = xdp_gather(ring, ring->position + ahead, waiting(ring->xdp) - ahead, &cells, packet);
 	if (ret < 0)
 		return -EBADMSG;
@@ -272,112 +238,9 @@ void xdp_frame_view(struct xdp_frame *frame, const struct sockaddr_ll *interface
 	packet->link = (const struct sockaddr_ll *)((const uint8_t *)notes + offsetof(struct xdp_notes, link));
 }
 
-static bool is_set_back(const struct xdp_queue *queue, uint64_t newest_ns)
-{
-	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns < newest_ns;
-}
-
-static void wipe(struct xdp_queue *queue)
-{
-	if (queue->wiping)
-		return;
-	queue->wiping = true;
-	queue->wiping_from_ns = queue->newest_ns;
-	queue->newest_ns = UINT64_MAX;
-}
-
-void xdp_ring_wipe(struct xdp_queue *queue)
-{
-	wipe(queue);
-	queue->wiping_for_good = true;
-}
-
-/* The stamp that was missing may have been older than the clock was, which had been set back. */
-static void stop_wiping(struct xdp_queue *queue, uint64_t newest_ns)
-{
-	queue->wiping = false;
-	queue->newest_ns = newest_ns;
-	queue->orderly = 0;
-}
-
-static uint64_t *oldest_own(struct xdp_queue *queue)
-{
-	return queue->wiping ? &queue->wiping_from_ns : &queue->newest_ns;
-}
-
-void xdp_ring_leave_mark(struct xdp_queue *queue, const struct xdp_desc *desc)
-{
-	const struct xdp_frame *frame = (const struct xdp_frame *)(queue->umem + desc->addr) - 1;
-	uint64_t *oldest_ns = oldest_own(queue);
-
-	if (likely(frame->mark == XDP_FRAME_MARK && frame->tai_ns > *oldest_ns))
-		*oldest_ns = frame->tai_ns;
-}
-
-bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame)
-{
-	uint64_t *oldest_ns = oldest_own(queue);
-
-	if (frame->mark != XDP_FRAME_MARK || (frame->tai_ns < *oldest_ns && !is_set_back(queue, *oldest_ns)))
-		return false;
-	if (!queue->wiping || frame->tai_ns < *oldest_ns)
-		*oldest_ns = frame->tai_ns;
-	frame->mark = 0;
-	if (queue->wiping && !queue->wiping_for_good && ++queue->orderly == ORDERLY_STAMPS)
-		stop_wiping(queue, frame->tai_ns);
-	return true;
-}
-
 static void view(const struct packet_ring *ring, struct netring_packet *packet, uint8_t *place)
 {
 	xdp_frame_view((struct xdp_frame *)place, &ring->xdp->link, packet);
-}
-
-static uint64_t stamp(struct packet_ring *ring)
-{
-	struct xdp_queue *queue = ring->xdp;
-
-	wipe(queue);
-	queue->orderly = 0;
-	if (!queue->unstamped)
-		log_write(&ring->log, LOG_WARN,
-			  "%s: the driver does not let the time stamps of the XDP program through; packets are stamped when they are read",
-			  ring->interface);
-	queue->unstamped = true;
-	return clock_ns(CLOCK_REALTIME) + queue->tai_ahead_ns;
-}
-
-void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet)
-{
-	struct xdp_frame *frame = (struct xdp_frame *)packet->data - 1;
-	struct netring_packet whole;
-	uint32_t keep;
-
-	packet->captured_len = packet->wire_len;
-	if (xdp_ring_take_stamp(ring->xdp, frame)) {
-		packet->tai_ns = frame->tai_ns;
-		if (frame->verdict != 0 && frame->verdict < packet->captured_len)
-			packet->captured_len = frame->verdict;
-		return;
-	}
-	packet->tai_ns = stamp(ring);
-	if (!ring->filter)
-		return;
-	frame->captured_len = frame->wire_len = packet->wire_len;
-	frame->time_ns = packet->tai_ns - ring->xdp->tai_ahead_ns;
-	view(ring, &whole, (uint8_t *)frame);
-	keep = xdp_judge(ring->filter, &whole);
-	/* 0: another filter has let it in, and whoever knows of that takes it out. */
-	if (keep != 0 && keep < packet->captured_len)
-		packet->captured_len = keep;
-}
-
-uint64_t xdp_ring_look_again(struct packet_ring *ring, const struct xdp_desc *before, struct xdp_packet *packet)
-{
-	if (before)
-		xdp_ring_leave_mark(ring->xdp, before);
-	xdp_ring_make_up(ring, packet);
-	return ring->xdp->newest_ns;
 }
 
 static struct xdp_frame *frame_of(const struct packet_ring *ring, uint32_t cell)
@@ -458,7 +321,7 @@ static int make_ready(struct packet_ring *ring, uint32_t ahead, uint32_t there, 
 	open_cursor(ring, &cursor, cell, 1);
 	if (likely(xdp_ring_next(&cursor, &packet))) {
 		*ready = (struct ready){ (struct xdp_frame *)packet.data - 1, 1 };
-		xdp_ring_leave_mark(queue, cursor.desc - 1);
+		xdp_stamp_leave(queue, cursor.desc - 1);
 		if (unlikely(ready->frame->verdict == 0))
 			leave_to_filter(ring, ahead);
 	} else {
@@ -551,7 +414,7 @@ static unsigned list_frames(struct packet_ring *ring, uint32_t ahead, struct pac
 	if (n == 0)
 		return 0;
 	queue->seen = queue->taken + ahead + n;
-	xdp_ring_leave_mark(queue, cursor.desc - 1);
+	xdp_stamp_leave(queue, cursor.desc - 1);
 	return n;
 }
 

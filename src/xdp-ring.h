@@ -19,6 +19,7 @@
 #include "packet-ring.h"
 #include "xdp-frame.h"
 #include "xdp-program.h"
+#include "xdp-stamp.h"
 
 #ifndef XDP_USE_SG /* Linux 6.6 */
 #define XDP_USE_SG (1 << 4)
@@ -168,24 +169,6 @@ struct xdp_packet {
 	uint64_t tai_ns;		/* cursor->tai_ahead_ns more than UTC */
 };
 
-/*
- * For a packet, with data and wire_len, in front of which the program could leave nothing, or may have left nothing: its tai_ns, of the present time if need
- * be, and captured_len, by the filter that is in force; and once a line in the log.
- */
-void xdp_ring_make_up(struct packet_ring *ring, struct xdp_packet *packet);
-
-/* The same for xdp_ring_next. before: the descriptor in front of it, or NULL. Returns what the cursor's newest_ns is from now on. */
-uint64_t xdp_ring_look_again(struct packet_ring *ring, const struct xdp_desc *before, struct xdp_packet *packet);
-
-/* The packet's mark is left in its frame, and may be found there when another packet has come there. */
-void xdp_ring_leave_mark(struct xdp_queue *queue, const struct xdp_desc *desc);
-
-/* From now on, and for good, marks are wiped out, and so any that there is is the packet's own. */
-void xdp_ring_wipe(struct xdp_queue *queue);
-
-/* Whether what is in front of a packet is its own; wiped out then. A mark of an earlier one is older than the packet before, but for a clock set back. */
-bool xdp_ring_take_stamp(struct xdp_queue *queue, struct xdp_frame *frame);
-
 /* Of a packet in one frame: its length. More than that of any, if it is not in one frame. One number for the compiler: a comparison of both together. */
 static inline uint64_t xdp_ring_length(const struct xdp_desc *desc)
 {
@@ -236,7 +219,7 @@ static inline bool xdp_ring_next(struct xdp_cursor *cursor, struct xdp_packet *p
 		/* So that the address of the other is not taken: its members stay in registers. */
 		struct xdp_packet made_up = { .data = packet->data, .wire_len = length };
 
-		cursor->newest_ns = xdp_ring_look_again(cursor->ring, desc == cursor->first ? NULL : desc - 1, &made_up);
+		cursor->newest_ns = xdp_stamp_look_again(cursor->ring, desc == cursor->first ? NULL : desc - 1, &made_up);
 		*packet = made_up;
 		captured = packet->captured_len < captured ? packet->captured_len : captured;
 	}
@@ -278,8 +261,5 @@ static inline struct xdp_notes *xdp_notes_of(struct xdp_frame *frame)
 
 /* For all that has frames. What there is to say of a packet; interface is the interface's own address. Writes to the frame's notes. */
 void xdp_frame_view(struct xdp_frame *frame, const struct sockaddr_ll *interface, struct netring_packet *packet);
-
-/* What the clock of the program's time stamps is ahead of UTC now. */
-uint64_t xdp_clock_ahead_ns(const struct xdp_program *program);
 
 #endif

@@ -159,7 +159,7 @@ static void add(struct packet_ring *ring, struct packet_list *list, unsigned n, 
 
 static void compare_clocks(struct xdp_tap *tap)
 {
-	tap->tai_ahead_ns = xdp_clock_ahead_ns(tap->program);
+	tap->tai_ahead_ns = xdp_stamp_clock_ahead_ns(tap->program);
 	tap->batches = 0;
 }
 
