@@ -74,7 +74,8 @@ static void see_losses(struct doctor *doctor, const char *before)
 
 const char *doctor_link_warning(const struct doctor *doctor)
 {
-	if (!doctor_is(doctor, "if.route_default", "yes"))
+	/* Or through what sits on it. */
+	if (!doctor_is(doctor, "if.route_default", "yes") && !doctor_fact(doctor, "if.above_route_default"))
 		return "";
 	return " The host's default route goes through this interface, and many drivers take the link down for seconds to change that: not from "
 	       "afar.";

@@ -24,7 +24,8 @@ void doctor_rule_lro(struct doctor *doctor)
 	doctor_cost(
 		doctor,
 		"Up to some forty TCP segments become one packet of up to 64 KiB, their own headers, times and number are lost, and nothing can tell "
-		"them apart again. It also keeps AF_XDP off in most drivers.");
+		"them apart again. It also keeps AF_XDP off in most drivers.%s",
+		doctor_link_warning(doctor));
 	if (!is_fixed(doctor, "rx-lro"))
 		doctor_mend(doctor, "ethtool -K %s lro off", doctor->quoted);
 }
