@@ -83,9 +83,8 @@ void doctor_rule_rss(struct doctor *doctor)
 /* Interrupts. The CPU that it goes to is the effective one, or, if that is not known, the first it may go to. */
 
 struct interrupts {
-	unsigned all, remote, cpus;
-	bool loose;  /* one of them may go to several */
-	int example; /* the number of a remote one */
+	unsigned all, remote, cpus, loose; /* loose: may go to several CPUs */
+	int example;			   /* the number of a remote one */
 	struct cpus seen;
 };
 
@@ -133,7 +132,7 @@ static struct interrupts find_interrupts(const struct doctor *doctor)
 			continue;
 		snprintf(name, sizeof(name), "nic.irq.%ld.effective", number);
 		effective = doctor_fact(doctor, name);
-		interrupts.loose |= strpbrk(fact->value, "-,") != NULL;
+		interrupts.loose += strpbrk(fact->value, "-,") != NULL;
 		count_interrupt(&interrupts, number, effective && *effective ? effective : fact->value, list ? &local : NULL);
 	}
 	return interrupts;
