@@ -8,6 +8,11 @@
 #include "doctor.h"
 #include "facts-collect.h"
 
+#ifndef __clang__
+/* The analyzer of gcc 12 loses sight of what the members of an array own. */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* An interface that is not there is a finding, not a failure. */
 int doctor_collect_interface(struct facts *facts, const char *interface, struct netring_error *error)
 {
