@@ -55,6 +55,9 @@ void fixture_enter(void)
 		   "ip link add nr0 type veth peer name nr1 && ip link add nr2 type veth peer name nr3 && "
 		   "for i in 0 1 2 3; do ip link set nr$i up; done") != 0)
 		give_up("cannot make veth interfaces");
+	/* The end that came up first gets its queue from the kernel's link watch, up to a second later, and loses until then what it is to send. */
+	if (system("for i in $(seq 500); do [ $(ip -o link show | grep -c 'nr[0-3]@.*state UP') -lt 4 ] || exit 0; sleep 0.01; done; exit 1") != 0)
+		give_up("the veth interfaces do not come up");
 }
 
 /* As libcheck does with the limit of one test: slow machines say by how much. */
