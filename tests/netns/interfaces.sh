@@ -150,8 +150,8 @@ if command -v strace >/dev/null; then
 	[ "$calls" = "poll " ]
 	ok $? "so is that of several, for a program that never asks for the descriptor" "$calls $(cat "$NR_TMP/out")"
 	calls=$(read_path NR_ASK=1)
-	[ "$calls" = "epoll_ctl poll timerfd_settime " ]
-	ok $? "with the descriptor it has epoll_ctl and timerfd_settime besides, for packets that have to wait" "$calls $(cat "$NR_TMP/out")"
+	[ "$calls" = "close epoll_ctl openat poll read timerfd_settime " ]
+	ok $? "with the descriptor it has epoll_ctl and timerfd_settime besides, for packets that have to wait, and looks for a sandbox before" "$calls $(cat "$NR_TMP/out")"
 	[ "$(sed -n '/write(-1, "mark"/,/write(-1, "end"/p' "$NR_TMP/strace" | grep -c '^poll')" -le 300 ]
 	ok $? "and sleeps while they wait" "$(grep -c '^poll' "$NR_TMP/strace") calls of poll for 100 packets"
 else
