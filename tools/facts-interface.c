@@ -132,6 +132,7 @@ static bool names_interface(const struct nlattr *hops, int index)
 	return false;
 }
 
+/* A default route may be in two halves, 0/1 and 128/1, as VPNs set it to override another. */
 static int count_default(const struct nlmsghdr *message, void *context)
 {
 	struct search *search = context;
@@ -139,7 +140,7 @@ static int count_default(const struct nlmsghdr *message, void *context)
 	const struct nlattr *table[RTA_MULTIPATH + 1] = { 0 };
 	struct netlink_attributes attributes = { table, RTA_MULTIPATH };
 
-	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*route) || route->rtm_dst_len != 0 ||
+	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*route) || route->rtm_dst_len > 1 ||
 	    route->rtm_type != RTN_UNICAST || mnl_attr_parse(message, sizeof(*route), netlink_keep_attribute, &attributes) < 0)
 		return MNL_CB_OK;
 	for (unsigned i = 0; i < search->count; i++)

@@ -173,20 +173,26 @@ static int apply(const struct request *request, struct tune_report *report, stru
 	return status;
 }
 
-/* With --force, or if nothing of the plan can cut the host off. */
+/* With --force, or if nothing of the plan can cut the host off. What cannot be told is not taken for a no. */
 static int check_route(const struct request *request, const struct tune_plan *plan, const struct facts *facts, struct netring_error *error)
 {
-	const char *carries = tune_plan_carries_default(facts), *first = NULL;
+	const char *carries = tune_plan_carries_default(facts), *first = NULL, *why = facts_get(facts, "why.if.route_default");
 	size_t others = 0;
 
-	for (size_t i = 0; carries && i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count; i++) {
 		if (!tune_plan_resets_link(&plan->row[i]))
 			continue;
 		others += first != NULL;
 		first = first ? first : plan->row[i].setting;
 	}
-	if (!first || request->force)
+	if (!first || request->force || (!carries && facts_is(facts, "if.route_default", "no")))
 		return 0;
+	if (!carries)
+		return error_set(
+			error, EBUSY,
+			"whether the host's default route goes through %s cannot be told (%s), and setting %s%s may take the link down. Nothing "
+			"was set; --force does it all the same",
+			request->interface, why ? why : "the kernel's list of routes", first, others ? " and others" : "");
 	return error_set(error, EBUSY,
 			 "the host's default route goes through %s, and setting %s%s may take the link down, for good if the driver fails: sessions "
 			 "through it would be cut. Nothing was set; --force does it all the same",

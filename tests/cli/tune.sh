@@ -419,7 +419,23 @@ in_rx ip route replace default via 192.0.2.2 dev wide1
 expect "undo needs no force" 0 'restored\.$' tune wide1 --undo
 [ "$before" = "$(state_of wide1)" ]
 ok $? "and restores all"
+in_rx ip route flush table main
 in_rx ip addr flush dev wide1
+in_rx ip addr add 192.0.2.1/24 dev wide1
+in_rx ip route add 128.0.0.0/1 via 192.0.2.2 dev wide1
+expect "a default route in halves" 1 "$refused" tune wide1 --apply
+in_rx ip addr flush dev wide1
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	# no_routes: the name of an interface, which tune is to be applied to where the kernel refuses its list of routes.
+	no_routes() { in_ns strace -qq -o "$NR_TMP/routes" -e trace=sendto -e "inject=sendto:error=EPERM:when=$nth" "$NETRING" tune "$1" --apply --state "$NR_TMP/state"; }
+	in_ns strace -qq -o "$NR_TMP/routes" -e trace=sendto "$NETRING" tune wide1 >/dev/null 2>&1
+	nth=$(grep -n -m 1 RTM_GETROUTE "$NR_TMP/routes" | cut -d : -f 1)
+	expect "routes that cannot be read" 1 "whether the host's default route goes through wide1 cannot be told .*(not permitted|denied).*nic.channels.*--force" no_routes wide1
+	[ "$before" = "$(state_of wide1)" ] && [ -z "$(undo_file wide1)" ]
+	ok $? "and nothing is set" "$(cat "$NR_TMP/routes")"
+else
+	skip "routes that cannot be read" "no strace"
+fi
 in_rx ip link add bridge1 type bridge && in_rx ip link set wide1 master bridge1 && in_rx ip addr add 192.0.2.1/24 dev bridge1
 in_rx ip link set bridge1 up && in_rx ip route add default via 192.0.2.2 dev bridge1
 expect "the default route through the bridge on it" 1 "${refused/wide1/bridge1}" tune wide1 --apply
