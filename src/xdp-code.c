@@ -15,8 +15,11 @@
 
 _Static_assert(sizeof(struct xdp_frame) - offsetof(struct xdp_frame, tai_ns) == XDP_FRAME_METADATA, "the program's part is the last one");
 
-/* A packet that long begins with as much of a page as there is room for: of shorter begins the whole length need not be asked for. */
-#define LONG_PACKET_BEGIN 2048
+/*
+ * A packet that long begins with as much as a buffer has room for, a page mostly, and in virtio_net, where the buffer was made before the program was there,
+ * 1518 bytes: of what begins shorter the whole length need not be asked for.
+ */
+#define LONG_PACKET_BEGIN 1024
 
 /* More than any packet has, and what the verifier accepts as a distance. */
 #define LENGTH_MASK 0xfffff
