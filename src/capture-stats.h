@@ -2,7 +2,8 @@
 /*
  * When a capture's counters go to the page that others read (stats-page.h): never for a packet, but when a block or a burst has been given back and
  * STATS_UPDATE_MS are over, and whenever the reader has read everything and waits; through XDP not before it has waited for ten milliseconds. The clock is
- * looked at for every 240 packets, or every sixteenth burst. So the figures of a reader that reads are hardly older than that; those of one that waits are exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
+ * looked at for every 240 packets, or every sixteenth burst. So the figures of a reader that reads are hardly older than that; those of one that waits are
+ * exact; those of one that is stopped, or in a callback for long, are as old as updated_ns says.
  *
  * The kernel's counters cost a system call, getsockopt, which libpcap makes in pcap_stats and while it reads from an interface that goes down. It is
  * made here only if there is evidence of loss: a block that says LOSING, or a ring that was full. Without loss what came is what was read.

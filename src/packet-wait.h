@@ -20,10 +20,10 @@ enum packet_wait_result {
 #define PACKET_WAIT_MAX 256
 
 /*
- * One look, or one sleep, of at most timeout_ms (-1: no limit; 0: a look; or PACKET_WAIT_BRIEF). wake_fd is an eventfd that ends the sleep, or -1. stop, if not NULL, ends
- * the spinning of busy_poll_us when it becomes non-zero. While the interface is down a sleep lasts 1 ms at the most, because nothing tells when it
- * is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence; of several rings, that of the first
- * that has one.
+ * One look, or one sleep, of at most timeout_ms (-1: no limit; 0: a look; or PACKET_WAIT_BRIEF). wake_fd is an eventfd that ends the sleep, or -1.
+ * stop, if not NULL, ends the spinning of busy_poll_us when it becomes non-zero. While the interface is down a sleep lasts 1 ms at the most, because
+ * nothing tells when it is deleted. Negative: -ENODEV "The interface disappeared", or another -errno with libpcap's sentence; of several rings, that of
+ * the first that has one.
  *
  * A cancellation point, and nothing is held across it. System calls: poll; and only after an event that is not a packet: read, getsockopt,
  * getsockname, ioctl.
