@@ -10,17 +10,20 @@ MANY=600000
 RATE=200000 # what callgrind keeps up with, about
 INSTRUCTIONS_TRAFFIC=() # more options of the sender
 
-# Sums up the own cost of the functions in a callgrind file: in the pcap library, and in the other libraries. callgrind collects only
-# inside pcap_loop, so what is left is the program, that is the callback.
-library_cost() {
-	awk '
-	# Names are written out once, "(7) /lib/x.so", and then given by number.
+# For awk. Names are written out once in callgrind's files, "(7) /lib/x.so", and then given by number.
+CALLGRIND_NAME='
 	function name(text,    id) {
 		id = text
 		sub(/ .*/, "", id)
 		if (text ~ / /) names[id] = substr(text, length(id) + 2)
 		return names[id]
 	}
+'
+
+# Sums up the own cost of the functions in a callgrind file: in the pcap library, and in the other libraries. callgrind collects only
+# inside pcap_loop, so what is left is the program, that is the callback.
+library_cost() {
+	awk "$CALLGRIND_NAME"'
 	function is_pcap(path) { sub(/.*\//, "", path); return path ~ /^lib(netring-)?pcap/ }
 	/^ob=/  { object = name(substr($0, 4)) }
 	/^cob=/ { name(substr($0, 5)) }

@@ -14,13 +14,7 @@ bench_setup
 
 # update_cost FILE: the calls of the updates in a callgrind file, with all that they call.
 update_cost() {
-	awk '
-	function name(text,    id) {
-		id = text
-		sub(/ .*/, "", id)
-		if (text ~ / /) names[id] = substr(text, length(id) + 2)
-		return names[id]
-	}
+	awk "$CALLGRIND_NAME"'
 	/^fn=/  { caller = name(substr($0, 4)) }
 	/^cfn=/ { callee = name(substr($0, 5)) }
 	/^calls=/ { getline; if (callee ~ /^capture_stats_/ && caller !~ /^capture_stats_/) sum += $2 }
