@@ -15,9 +15,9 @@ lossless() {
 	sent=$(blast "${LOSSLESS_BLAST[@]}" -r "$rate" -c "$count") || bench_fail "blast failed"
 	reader_end
 	RATE_REACHED=$(value pps "$sent")
-	SHARE=$(calc "100 * $(value delivered "$COUNTED") / $(value passed "$sent")" %.1f)
+	SHARE=$(calc "100 * $(value delivered "$COUNTED") / $(value sent "$sent")" %.1f)
 	CPU_NS=$(calc "$(value cpu_s "$COUNTED") * 1e9 / ($(value delivered "$COUNTED") + 1)" %.1f)
-	[ "$(value delivered "$COUNTED")" = "$(value passed "$sent")" ]
+	[ "$(value delivered "$COUNTED")" = "$(value sent "$sent")" ]
 }
 
 # Other work on the machine makes losses, never the opposite: a rate has three attempts.

@@ -12,6 +12,8 @@
 # The sender's frames are all the same one: numbering them takes a look at the clock for each, as long as a fourth of what AF_XDP does with a packet,
 # and would be measured along.
 #
+# The variants take turns, BENCH_RUNS times; rows are of the medians.
+#
 # BENCH_VARIANTS: which of them to measure, of the list below. BENCH_INSTRUCTIONS=0: rates only.
 # shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC1091
 . "$(dirname "$0")/lib.sh"
@@ -65,11 +67,19 @@ xdp_check() {
 
 mpps() { calc "$1 / 1e6" %.2f; }
 
-declare -A RATE FLAT REMARK CPU
+declare -A RATE FLAT REMARK CPU RATES FLATS LIMITS
+for ((run = 0; run < BENCH_RUNS; run++)); do
+	for variant in $VARIANTS; do
+		search "$variant"
+		RATES[$variant]+="$BEST " FLATS[$variant]+="$FLAT_OUT " LIMITS[$variant]+=${LIMITED:+x}
+		note "$variant: lossless $(mpps "$BEST") Mpps, flat out $FLAT_OUT %${LIMITED:+, the sender is the limit}"
+	done
+done
 for variant in $VARIANTS; do
-	search "$variant"
-	RATE[$variant]=$BEST FLAT[$variant]=$FLAT_OUT REMARK[$variant]=${LIMITED:+, the sender is the limit}
-	note "$variant: lossless $(mpps "$BEST") Mpps, flat out $FLAT_OUT %$LIMITED"
+	RATE[$variant]=$(tr ' ' '\n' <<<"${RATES[$variant]% }" | median)
+	FLAT[$variant]=$(tr ' ' '\n' <<<"${FLATS[$variant]% }" | median)
+	limits=${#LIMITS[$variant]}
+	REMARK[$variant]=" (the sender was the limit in $limits of $BENCH_RUNS)"
 done
 
 # At half a million a second all are far from their limits; the spinning ones use all of the CPU by design.

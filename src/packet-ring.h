@@ -36,6 +36,7 @@ struct packet_ring {
 	uint32_t busy_poll_us;
 	bool rests;			/* its reader sleeps for a moment after packets, before it waits for the next one */
 	uint32_t rested_at;		/* its position then */
+	int status_fd;			/* for self_status_look, of a ring that rests; owned */
 	bool drives;			/* while it spins, it calls kind->drive */
 	uint32_t nap_ms;		/* a sleep that is longer than that begins with one of so long, and then calls kind->arm */
 

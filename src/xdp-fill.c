@@ -12,15 +12,21 @@
  * drivers that do without a copy read ahead, so there this is not done). An entry is eight bytes, written at once: the kernel sees one frame or the other.
  * It must not have come that far before the new one was there to see. The receive ring tells where it is: a packet there is a frame taken, and no more
  * than `margin` have been taken that it does not show yet: it depends on how long packets may be, and the program tells in time of the first that is longer
- * than the MTU was. A reader that is stopped in the middle may find afterwards that it was too late. Then it does
- * not know which frame of a pair has been taken, and keeps both (doubt) until one of them comes with a packet.
+ * than the MTU was. A reader that is stopped in the middle may find afterwards that it was too late. Then it does not know which frame of a pair has been
+ * taken, and keeps both (doubt) until one of them comes with a packet.
+ *
+ * A reader that was behind has taken more frames into the round than it needs later. The front, where it was nearest to the kernel, tells how many those
+ * are: so many of what is read next go to the end.
  */
 #include "xdp-fill.h"
 
 #include <string.h>
 
 /* A reader that has been behind, by what came while it slept, gives back more at once than the kernel takes meanwhile: they lie so many leads ahead at most. */
-#define LEADS_MAX 4
+#define LEADS_MAX 8
+
+/* Looks at the front between two that take frames out of the round: longer than what comes while a reader sleeps for a moment. */
+#define SURPLUS_LOOKS 256
 
 void xdp_fill_begin(struct xdp_queue *queue, uint32_t frames, uint32_t frame_size)
 {
@@ -143,12 +149,31 @@ static void doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t
 	queue->doubts = count;
 }
 
-/* Behind what was exchanged last, but at least the lead from where the kernel is. False if there is no place: the reader is far behind, or has just been. */
-static bool find_front(const struct xdp_queue *queue, uint32_t count, uint32_t *front)
+/* True if the next count frames are to leave the round. The front is so many entries farther from the kernel than it has to be. */
+static bool is_surplus(struct xdp_surplus *surplus, uint32_t excess, uint32_t count)
 {
-	uint32_t kernel = __atomic_load_n(queue->receive.producer, __ATOMIC_RELAXED);
+	if (excess < surplus->least)
+		surplus->least = excess;
+	if (unlikely(++surplus->looks >= SURPLUS_LOOKS))
+		*surplus = (struct xdp_surplus){ .frames = surplus->least, .least = UINT32_MAX };
+	if (likely(surplus->frames < count))
+		return false;
+	surplus->frames -= count;
+	return true;
+}
 
-	*front = (int32_t)(queue->front - kernel) > (int32_t)queue->lead ? queue->front : kernel + queue->lead;
+/*
+ * Behind what was exchanged last, but at least the lead from where the kernel is. False if there is no place, because the reader is far behind, or has just
+ * been, or if fewer frames are to go round.
+ */
+static bool find_front(struct xdp_queue *queue, uint32_t count, uint32_t *front)
+{
+	uint32_t kernel = __atomic_load_n(queue->receive.producer, __ATOMIC_RELAXED), nearest = kernel + queue->lead;
+	int32_t excess = (int32_t)(queue->front - nearest);
+
+	*front = excess > 0 ? queue->front : nearest;
+	if (is_surplus(&queue->surplus, *front - nearest, count))
+		return false;
 	return *front - kernel <= LEADS_MAX * queue->lead && (int32_t)(queue->given - *front - count) >= 0;
 }
 

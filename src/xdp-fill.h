@@ -10,9 +10,9 @@
 /*
  * So many entries in front of the kernel's place frames go that have been read, and so many in front of it at least the exchange must end: the kernel may
  * have taken what one round of NAPI does and shown none of it, 64 packets. (In generic mode it shows each by itself.) The fewer go round, the more of
- * them stay in the caches; but a reader gives back at once what came in a millisecond (LEADS_MAX).
+ * them stay in the caches; but a reader gives back at once what came while it slept (LEADS_MAX).
  */
-#define XDP_FILL_LEAD 2048
+#define XDP_FILL_LEAD 1152
 #define XDP_FILL_MARGIN 1024
 
 /* Of a packet, with that. Others are of 17 pages and a bit at the most: 42 frames. */

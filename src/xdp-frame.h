@@ -18,6 +18,7 @@ struct xdp_frame {
 	uint32_t captured_len;	/* by the reader: bytes of data, after the verdict */
 	uint32_t wire_len;
 	uint64_t time_ns;	/* since 1970, UTC */
+	uint16_t unused;	/* in the same cache line as what follows, where the reader is not to write */
 	/* From here on by the program. */
 	uint64_t tai_ns;	/* bpf_ktime_get_tai_ns when the filter had accepted it */
 	uint32_t verdict;	/* bytes that the filter accepts of the packet as XDP has it; 0: not judged, user space is to */
@@ -27,7 +28,7 @@ struct xdp_frame {
 /* The program's part. */
 #define XDP_FRAME_METADATA 16
 
-_Static_assert(sizeof(struct xdp_frame) == 32, "the program writes at fixed offsets from the packet");
+_Static_assert(sizeof(struct xdp_frame) == 34, "the program writes at fixed offsets from the packet");
 
 /* Where the packet is. */
 static inline uint8_t *xdp_frame_data(struct xdp_frame *frame)

@@ -105,6 +105,13 @@ static uint32_t forget_gathered(struct xdp_queue *queue, uint32_t position, uint
 }
 
 /* The consumer of the receive ring goes on, and the frames go back. Returns how many packets they were. */
+/* There are no bytes to be had: it is only to be called. */
+static void call_kernel(struct packet_ring *ring)
+{
+	if (recvfrom(ring->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) < 0)
+		return;
+}
+
 static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 {
 	struct xdp_queue *queue = ring->xdp;
@@ -133,7 +140,7 @@ static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 	/* Release: with what of it was no packet. */
 	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELEASE);
 	if (unlikely(__atomic_load_n(queue->fill.flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP))
-		xdp_ring.drive(ring);
+		call_kernel(ring);
 	return packets;
 }
 
@@ -550,11 +557,30 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 	return 0;
 }
 
+/*
+ * Where the kernel copies packets, it learns from the first one which of the driver's queues is to be polled; from Linux 6.13 on it never does. Then
+ * each attempt would be a system call for nothing, and disturb it.
+ */
+static void look_for_driver(struct packet_ring *ring)
+{
+	unsigned id = 0;
+	socklen_t size = sizeof(id);
+
+	ring->xdp->driven = getsockopt(ring->fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) == 0 && id != 0;
+	ring->drives = ring->xdp->driven;
+	if (!ring->drives)
+		log_write(&ring->log, LOG_INFO, "%s: the kernel copies packets, and does not let its driver be polled for receive queue %u; only the ring is",
+			  ring->interface, ring->xdp->number);
+}
+
 static void drive(struct packet_ring *ring)
 {
-	/* There are no bytes to be had: it is only to be called. */
-	if (recvfrom(ring->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) < 0)
-		return;
+	const struct xdp_queue *queue = ring->xdp;
+
+	if (!queue->zero_copy && !queue->driven && queue->consumed != 0)
+		look_for_driver(ring);
+	if (queue->zero_copy || queue->driven)
+		call_kernel(ring);
 }
 
 const struct packet_ring_kind xdp_ring = {

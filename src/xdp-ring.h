@@ -64,6 +64,12 @@ struct xdp_doubt {
 	uint64_t given, was_there;
 };
 
+/* Frames that go round and need not, because the reader was behind once. See xdp-fill.c. */
+struct xdp_surplus {
+	uint32_t frames;
+	uint32_t least, looks;		/* the fewest that were too far in front, of so many looks */
+};
+
 /* See xdp-gather.h. */
 struct xdp_gather {
 	uint8_t *place;			/* NULL: packets come in one frame only */
@@ -85,6 +91,7 @@ struct xdp_queue {
 	uint32_t lead, margin;		/* see xdp-fill.c; lead 0: frames go to the end of the fill ring */
 	const uint32_t *long_packets;	/* the program's word: not 0, they may take more than XDP_FILL_CELLS frames, whatever the MTU was */
 	uint32_t front;			/* the entry behind the last that was exchanged */
+	struct xdp_surplus surplus;
 	unsigned doubts;
 	struct xdp_doubt doubt[XDP_FILL_BATCH];
 	uint32_t seen;			/* frames before this one have been made ready for the reader, and some of them may not have been consumed yet */
@@ -102,6 +109,7 @@ struct xdp_queue {
 	uint32_t orderly;		/* own stamps in a row, while wiping */
 	bool unstamped;			/* the program's stamp did not come through at times, and that has been said */
 	bool zero_copy;
+	bool driven;			/* although it copies, the kernel knows whom to call when the reader asks for packets */
 	const struct xdp_program *program;	/* on the interface */
 	uint16_t number;
 	struct sockaddr_ll link;	/* what all packets have in common, and the interface's own address */
@@ -112,7 +120,6 @@ struct xdp_queue {
 struct xdp_notes {
 	uint32_t cell, cells;		/* of the packet */
 	struct sockaddr_ll link;	/* written when the packet is looked at */
-	uint16_t unused;		/* a packet begins 2 bytes behind a multiple of 4, so that its IP header does not */
 	struct xdp_frame frame;
 } __attribute__((packed));
 

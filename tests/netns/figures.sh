@@ -27,10 +27,13 @@ trap 'exit 1' INT TERM HUP
 if command -v valgrind >/dev/null; then
 	rows=$("$abs_top_srcdir/bench/instructions.sh" 2>&1)
 	limit "at most 45 instructions a packet" "$(measured 3 '^instructions' "$rows")" "<=" 45 "$rows"
+	# Updates are per wait, and under callgrind a reader of copies waits after fewer packets than the others.
 	for way in ring rings xdp tap; do
+		more=1
+		[ $way != tap ] || more=2
 		rows=$("$abs_top_srcdir/bench/stats-instructions.sh" "$way" 2>&1)
-		most=$(measured 2 'with the counters' "$rows" | awk '{ print $1 + 1 }')
-		limit "$way: at most ${most:-one} with the counters of netring stats, one more than without" "$(measured 3 'with the counters' "$rows")" "<=" "${most:-0}" "$rows"
+		most=$(measured 2 'with the counters' "$rows" | awk -v more=$more '{ print $1 + more }')
+		limit "$way: at most ${most:-$more} with the counters of netring stats, $more more than without" "$(measured 3 'with the counters' "$rows")" "<=" "${most:-0}" "$rows"
 	done
 else
 	skip "at most 45 instructions a packet" "no valgrind"

@@ -776,6 +776,29 @@ static void test_seccomp(unsigned forbidden)
 	pcap_close(immediate);
 }
 
+/* seccomp-many: the same for a reader that has many packets to read before it waits. */
+static void test_seccomp_many(unsigned unused)
+{
+	pcap_t *p = open_handle(10, 0);
+	pid_t child;
+
+	(void)unused;
+	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b6");
+	require(pcap_get_selectable_fd(p) >= 0, "pcap_get_selectable_fd");
+	send_frames(0, 3000);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (uint32_t n = 3000; ; n++) {
+			usleep(5000);
+			send_frame(n);
+		}
+	}
+	forbid();
+	require(pcap_loop(p, 3010, ignore_packet, NULL) == 0, "pcap_loop");
+	pcap_close(p);
+}
+
 /*
  * read IMMEDIATE: for strace. What is between the two marks is the read path. In promiscuous mode, because in no other does libpcap's pcap_stats read
  * what the adapter has lost.
@@ -820,7 +843,8 @@ static const struct {
 	{ "nested-dispatch", test_nested_dispatch }, { "threads", test_threads }, { "close", test_close },
 	{ "close-inside", test_close_inside },
 	{ "refilter", test_refilter }, { "busy", test_busy },
-	{ "drop", test_drop }, { "seccomp", test_seccomp }, { "read", test_read },
+	{ "drop", test_drop }, { "seccomp", test_seccomp }, { "seccomp-many", test_seccomp_many },
+	{ "read", test_read },
 };
 
 int main(int argc, char **argv)

@@ -289,18 +289,4 @@ for size in 60 61 62 63 200 1514; do
 done
 same_lengths "packets of 1514 bytes, frames of 4096" 1514 NETRING_XDP_FRAME_SIZE=4096
 
-# ---- what busy polling changes, and changes back ----
-
-# napi_settings IF: what the kernel has of it. /sys is that of the namespace outside, so another one is mounted.
-napi_settings() {
-	# shellcheck disable=SC2016 # expanded inside
-	in_rx unshare -m sh -c 'mount -t sysfs none /sys && cat "/sys/class/net/$1/napi_defer_hard_irqs" "/sys/class/net/$1/gro_flush_timeout"' sh "$1"
-}
-before=$(napi_settings nr1)
-order_start "${XDP[@]}" NETRING_BUSY_POLL_US=50 -- -i nr1
-ok $? "busy polling: captures" "$(cat "$NR_TMP/order.err")"
-order_end
-[ -n "$before" ] && [ "$(napi_settings nr1)" = "$before" ]
-ok $? "busy polling: the interface's settings are as they were" "before: $before; after: $(napi_settings nr1)"
-
 finish
