@@ -269,7 +269,7 @@ static int open_merge(struct netring *capture, const struct netring_config *conf
 
 	if (ret < 0)
 		return ret;
-	capture->status_fd = self_status_open();
+	capture->self = self_watch_open();
 	capture->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	return capture->timer_fd < 0 ? error_errno(error, errno, "timerfd_create") : 0;
 }
@@ -381,7 +381,7 @@ static int open_backend(struct netring **capture, const struct netring_config *c
 	made->rings = plan.total;
 	made->epoll_fd = -1;
 	made->timer_fd = -1;
-	made->status_fd = -1;
+	made->self = SELF_WATCH_NONE;
 	merge_init(&made->merge);
 	for (unsigned i = 0; i < made->rings; i++)
 		packet_ring_init(&made->ring[i]);
@@ -435,8 +435,7 @@ void capture_close(struct netring *capture)
 		close(capture->epoll_fd);
 	if (capture->timer_fd >= 0)
 		close(capture->timer_fd);
-	if (capture->status_fd >= 0)
-		close(capture->status_fd);
+	self_watch_close(&capture->self);
 	/* A name goes before the group that it stands for: nobody shall be led to a number that may be another's by now. */
 	for (unsigned i = 0; i < capture->fanouts; i++)
 		fanout_close(&capture->fanout[i]);

@@ -7,6 +7,7 @@
 #include "fanout.h"
 #include "merge.h"
 #include "packet-wait.h"
+#include "self-status.h"
 #include "xdp-port.h"
 
 /* Rings of one handle, on all its interfaces together. */
@@ -20,7 +21,7 @@ struct netring {
 	unsigned rings;
 	int epoll_fd;		/* several rings, or XDP: all of their sockets; else -1 */
 	int timer_fd;		/* where there is a merge: in it; says when to look after packets that wait */
-	int status_fd;		/* the same: for self_status_look */
+	struct self_watch self;	/* the same: whether other system calls than libpcap's may be made */
 	bool watched;		/* somebody has asked for the descriptor */
 	bool muted;		/* several rings: those with packets in hand are not watched, because their packets have to wait for the others */
 	unsigned fanouts;	/* one for each interface, or none */

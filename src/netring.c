@@ -190,7 +190,7 @@ static int rest(struct netring *capture, struct netring_error *error)
 /* A descriptor that was muted when the sandbox was entered stays as it is, with a timer that has run out: readable at all times. */
 static int keep_waiting(struct netring *capture, bool waiting, struct netring_error *error)
 {
-	if (!self_status_look(&capture->status_fd))
+	if (!self_watch_sees_sandbox(&capture->self))
 		return set_muted(capture, waiting, error);
 	return waiting ? rest(capture, error) : 0;
 }

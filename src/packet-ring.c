@@ -37,7 +37,8 @@ void packet_ring_init(struct packet_ring *ring)
 {
 	memset(ring, 0, sizeof(*ring));
 	ring->fd = -1;
-	ring->watch_fd = ring->status_fd = -1;
+	ring->watch_fd = -1;
+	ring->self = SELF_WATCH_NONE;
 	ring->log = (struct log)LOG_INIT;
 }
 

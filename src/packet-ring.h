@@ -18,6 +18,7 @@
 #include "log.h"
 #include "numa.h"
 #include "packet-block.h"
+#include "self-status.h"
 
 struct xdp_queue;
 struct xdp_tap;
@@ -36,7 +37,7 @@ struct packet_ring {
 	uint32_t busy_poll_us;
 	bool rests;			/* its reader sleeps for a moment after packets, before it waits for the next one */
 	uint32_t rested_at;		/* its position then */
-	int status_fd;			/* for self_status_look, of a ring that rests; owned */
+	struct self_watch self;		/* of a ring that rests: whether it may do so by a system call that libpcap does not make */
 	bool drives;			/* while it spins, it calls kind->drive */
 	uint32_t nap_ms;		/* a sleep that is longer than that begins with one of so long, and then calls kind->arm */
 

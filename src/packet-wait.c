@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "interface.h"
-#include "self-status.h"
 
 /* A reader's sleep after packets: the shortest that poll knows. And the cells from which on it is shorter. */
 #define REST_MS 1
@@ -206,7 +205,7 @@ static int sleep_a_moment(struct packet_ring *ring, uint32_t cells, struct pollf
 {
 	const struct timespec half = { .tv_nsec = REST_MS * 1000000 / 2 };
 
-	if (cells <= REST_CELLS || self_status_look(&ring->status_fd))
+	if (cells <= REST_CELLS || self_watch_sees_sandbox(&ring->self))
 		return poll(others, number, REST_MS);
 	return ppoll(others, number, &half, NULL);
 }

@@ -56,3 +56,36 @@ bool self_status_look(int *fd)
 	*fd = sandboxed ? -1 : self_status_open();
 	return sandboxed;
 }
+
+/* Counted in the child, which pthread_self does not tell from its parent. */
+static unsigned forks;
+
+static void count_fork(void)
+{
+	forks++;
+}
+
+/* Not when a watch is opened first: pthread_atfork takes memory, and may fail. */
+static __attribute__((constructor)) void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, count_fork);
+}
+
+struct self_watch self_watch_open(void)
+{
+	return (struct self_watch){ self_status_open(), pthread_self(), forks };
+}
+
+void self_watch_close(struct self_watch *watch)
+{
+	if (watch->fd >= 0)
+		close(watch->fd);
+	*watch = SELF_WATCH_NONE;
+}
+
+bool self_watch_sees_sandbox(struct self_watch *watch)
+{
+	if (watch->fd < 0 || watch->forks != forks || !pthread_equal(watch->thread, pthread_self()))
+		return true;
+	return self_status_look(&watch->fd);
+}

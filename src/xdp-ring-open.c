@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "packet-filter.h"
-#include "self-status.h"
 #include "xdp-code.h"
 #include "xdp-fill.h"
 #include "xdp-gather.h"
@@ -67,9 +66,7 @@ void xdp_ring_close(struct packet_ring *ring)
 
 	if (!queue)
 		return;
-	if (ring->status_fd >= 0)
-		close(ring->status_fd);
-	ring->status_fd = -1;
+	self_watch_close(&ring->self);
 	unmap_area(&queue->receive);
 	unmap_area(&queue->fill);
 	unmap_area(&queue->transmit);
@@ -378,7 +375,7 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 	ring->busy_poll_us = config->busy_poll_us;
 	ring->rests = !config->immediate && config->busy_poll_us == 0 && options->frames >= REST_FRAMES_MIN;
 	if (ring->rests)
-		ring->status_fd = self_status_open();
+		ring->self = self_watch_open();
 	ring->snaplen = config->snaplen;
 	ring->strict = config->strict;
 	strncpy(ring->interface, options->interface, sizeof(ring->interface) - 1);

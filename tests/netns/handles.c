@@ -776,13 +776,27 @@ static void test_seccomp(unsigned forbidden)
 	pcap_close(immediate);
 }
 
-/* seccomp-many: the same for a reader that has many packets to read before it waits. */
-static void test_seccomp_many(unsigned unused)
+/*
+ * seccomp-many WHO: the same for a reader that has many packets to read before it waits. Under the filter is, and reads: 0 the process, 1 another thread,
+ * 2 a child process.
+ */
+static void *read_many_in_sandbox(void *handle)
+{
+	forbid();
+	require(pcap_loop(handle, 3010, ignore_packet, NULL) == 0, "pcap_loop");
+	/* The end of a thread is not for free either. */
+	printf("%s\n", "ok");
+	fflush(stdout);
+	_exit(0);
+}
+
+static void test_seccomp_many(unsigned who)
 {
 	pcap_t *p = open_handle(10, 0);
+	pthread_t thread;
+	int status;
 	pid_t child;
 
-	(void)unused;
 	set_filter(p, "ether proto 0x88b5 or ether proto 0x88b6");
 	require(pcap_get_selectable_fd(p) >= 0, "pcap_get_selectable_fd");
 	send_frames(0, 3000);
@@ -794,9 +808,18 @@ static void test_seccomp_many(unsigned unused)
 			send_frame(n);
 		}
 	}
-	forbid();
-	require(pcap_loop(p, 3010, ignore_packet, NULL) == 0, "pcap_loop");
-	pcap_close(p);
+	if (who == 0)
+		read_many_in_sandbox(p);
+	if (who == 1) {
+		require(pthread_create(&thread, NULL, read_many_in_sandbox, p) == 0, "pthread_create");
+		pthread_join(thread, NULL);
+	}
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		read_many_in_sandbox(p);
+	}
+	require(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child: status %#x", (unsigned)status);
 }
 
 /*
