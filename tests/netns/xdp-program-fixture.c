@@ -47,7 +47,6 @@ int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *se
 	return 0;
 }
 
-/* The table, as it is without a fault. */
 const struct libbpf *pristine(void)
 {
 	static struct libbpf kept;
@@ -94,7 +93,6 @@ void drop(uint64_t capabilities)
 	ck_assert_int_eq((int)syscall(SYS_capset, &header, data), 0);
 }
 
-/* They are still permitted: takes all of them again. */
 void raise_all(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -236,7 +234,6 @@ int set_types(uint16_t type, uint16_t other)
 	return xdp_program_set_filter(&program, filter, type_filter(filter, type, other, KEEP), &error);
 }
 
-/* With a socket on its only queue. */
 void attach(void)
 {
 	raw_xdp_open(&raw, "nr1", 0);
@@ -244,7 +241,6 @@ void attach(void)
 	ck_assert_msg(xdp_program_attach(&program, &error) == 0, "%s", error.text);
 }
 
-/* For packets of a type (0: all), attached to nr1 with a socket. */
 void start(enum netring_xdp_mode mode, uint16_t type)
 {
 	struct xdp_program_options options = options_of("nr1", mode);
@@ -291,7 +287,6 @@ struct raw_xdp_packet take(uint16_t type, uint32_t number)
 	return packet;
 }
 
-/* What was sent before `type` goes one way or the other: a packet behind it tells that it is through. */
 void expect_redirected(uint16_t type, uint32_t number, uint32_t verdict)
 {
 	struct raw_xdp_packet packet;
@@ -316,7 +311,6 @@ void expect_passed(uint16_t type, uint32_t number)
 
 /* Child processes */
 
-/* No longer than the test, however that ends. */
 pid_t fork_child(void)
 {
 	pid_t child = fork();
@@ -334,7 +328,6 @@ void wait_for(pid_t child)
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %#x", status);
 }
 
-/* Kills the process for bpf() and for looking twice at a file; opening and all else is allowed. */
 void enter_sandbox(void)
 {
 	struct sock_filter insns[] = {
