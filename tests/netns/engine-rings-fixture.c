@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #define _GNU_SOURCE 1
+#include "engine-rings-fixture.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
-
-#include "engine-rings-fixture.h"
 
 struct netring_error error;
 
