@@ -8,21 +8,9 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "faulty-libbpf.h"
 #include "fixture.h"
 #include "interface.h"
-#include "libbpf.h"
-
-/* libbpf's functions, of which each test takes the place of one. */
-static struct libbpf table, sound;
-
-int __real_libbpf_load(const struct libbpf **functions, struct netring_error *error);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error)
-{
-	(void)error;
-	*functions = &table;
-	return 0;
-}
 
 /* A driver that has zero copy: veth has not. */
 static bool has_zero_copy;
@@ -56,11 +44,7 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 
 static void setup(void)
 {
-	struct netring_error error = { "" };
-	const struct libbpf *functions;
-
-	ck_assert_int_eq(__real_libbpf_load(&functions, &error), 0);
-	table = sound = *functions;
+	table = *sound_libbpf();
 }
 
 static struct netring_config xdp_config(void)
@@ -74,7 +58,7 @@ static struct netring_config xdp_config(void)
 
 static int refuse_native(int program_fd, int ifindex, enum bpf_attach_type type, const struct bpf_link_create_opts *how)
 {
-	return how->flags & XDP_FLAGS_DRV_MODE ? -EOPNOTSUPP : sound.bpf_link_create(program_fd, ifindex, type, how);
+	return how->flags & XDP_FLAGS_DRV_MODE ? -EOPNOTSUPP : sound_libbpf()->bpf_link_create(program_fd, ifindex, type, how);
 }
 
 START_TEST(generic_copies)
@@ -121,7 +105,7 @@ static pthread_t returning;
 /* Its other end is down for a while: so there is no link. */
 static int lose_link(int program_fd, int ifindex, enum bpf_attach_type type, const struct bpf_link_create_opts *how)
 {
-	int ret = sound.bpf_link_create(program_fd, ifindex, type, how);
+	int ret = sound_libbpf()->bpf_link_create(program_fd, ifindex, type, how);
 
 	shell("ip link set nr0 down");
 	ck_assert_int_eq(pthread_create(&returning, NULL, return_later, NULL), 0);

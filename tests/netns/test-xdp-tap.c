@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "faulty-libbpf.h"
 #include "fixture.h"
-#include "libbpf.h"
 #include "xdp-tap.h"
 
 static int sender;
@@ -470,53 +470,34 @@ END_TEST
 
 /* One call of the kernel after the other fails. */
 
-static struct libbpf table;
 static unsigned until_failure; /* calls */
 static int failure;
-
-int __real_libbpf_load(const struct libbpf **functions, struct netring_error *error);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *error)
-{
-	static bool copied;
-	int ret = copied ? 0 : __real_libbpf_load(functions, error);
-
-	if (ret < 0)
-		return ret;
-	if (!copied)
-		table = **functions;
-	copied = true;
-	*functions = &table;
-	return 0;
-}
-
-static struct libbpf sound;
 
 static int map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size, __u32 entries,
 		      const struct bpf_map_create_opts *options)
 {
-	return --until_failure == 0 ? failure : sound.bpf_map_create(type, name, key_size, value_size, entries, options);
+	return --until_failure == 0 ? failure : sound_libbpf()->bpf_map_create(type, name, key_size, value_size, entries, options);
 }
 
 static int map_update(int fd, const void *key, const void *value, __u64 flags)
 {
-	return --until_failure == 0 ? failure : sound.bpf_map_update_elem(fd, key, value, flags);
+	return --until_failure == 0 ? failure : sound_libbpf()->bpf_map_update_elem(fd, key, value, flags);
 }
 
 static int prog_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insn, size_t count,
 		     const struct bpf_prog_load_opts *options)
 {
-	return --until_failure == 0 ? failure : sound.bpf_prog_load(type, name, license, insn, count, options);
+	return --until_failure == 0 ? failure : sound_libbpf()->bpf_prog_load(type, name, license, insn, count, options);
 }
 
 static int link_create(int program, int target, enum bpf_attach_type type, const struct bpf_link_create_opts *options)
 {
-	return --until_failure == 0 ? failure : sound.bpf_link_create(program, target, type, options);
+	return --until_failure == 0 ? failure : sound_libbpf()->bpf_link_create(program, target, type, options);
 }
 
 static int no_load_bytes(enum bpf_prog_type type, enum bpf_func_id helper, const void *options)
 {
-	return helper == BPF_FUNC_xdp_load_bytes ? 0 : sound.libbpf_probe_bpf_helper(type, helper, options);
+	return helper == BPF_FUNC_xdp_load_bytes ? 0 : sound_libbpf()->libbpf_probe_bpf_helper(type, helper, options);
 }
 
 /* Returns the number of calls that there are. */
@@ -551,20 +532,19 @@ START_TEST(failures)
 	struct netring *capture = NULL;
 
 	netring_close(open_or_fail(&config));
-	sound = table;
 	for (unsigned i = 0; i < 2; i++) {
 		table.bpf_map_create = map_create;
 		ck_assert_uint_gt(fail_each(errnums[i]), 4);
-		table.bpf_map_create = sound.bpf_map_create;
+		table.bpf_map_create = sound_libbpf()->bpf_map_create;
 		table.bpf_map_update_elem = map_update;
 		ck_assert_uint_gt(fail_each(errnums[i]), 0);
-		table.bpf_map_update_elem = sound.bpf_map_update_elem;
+		table.bpf_map_update_elem = sound_libbpf()->bpf_map_update_elem;
 		table.bpf_prog_load = prog_load;
 		ck_assert_uint_gt(fail_each(errnums[i]), 0);
-		table.bpf_prog_load = sound.bpf_prog_load;
+		table.bpf_prog_load = sound_libbpf()->bpf_prog_load;
 		table.bpf_link_create = link_create;
 		ck_assert_uint_gt(fail_each(errnums[i]), 0);
-		table.bpf_link_create = sound.bpf_link_create;
+		table.bpf_link_create = sound_libbpf()->bpf_link_create;
 	}
 	table.libbpf_probe_bpf_helper = no_load_bytes;
 	ck_assert_int_eq(netring_open(&capture, &config, &error), -EOPNOTSUPP);
@@ -573,7 +553,7 @@ START_TEST(failures)
 	capture = open_or_fail(&config);
 	ck_assert(!capture_is_xdp(capture));
 	netring_close(capture);
-	table = sound;
+	table = *sound_libbpf();
 }
 END_TEST
 

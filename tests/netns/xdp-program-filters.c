@@ -315,7 +315,7 @@ static int refuse_once(enum bpf_prog_type type, const char *name, const char *li
 {
 	if (loads++ == 0)
 		return refuse_to_load(type, name, license, insns, count, options);
-	return pristine()->bpf_prog_load(type, name, license, insns, count, options);
+	return sound_libbpf()->bpf_prog_load(type, name, license, insns, count, options);
 }
 
 START_TEST(test_verifier_refuses_the_first)
@@ -335,7 +335,7 @@ static int refuse_functions(enum bpf_prog_type type, const char *name, const cha
 {
 	if (options && options->func_info_cnt)
 		return refuse_to_load(type, name, license, insns, count, options);
-	return pristine()->bpf_prog_load(type, name, license, insns, count, options);
+	return sound_libbpf()->bpf_prog_load(type, name, license, insns, count, options);
 }
 
 START_TEST(test_verifier_refuses_the_interpreter)

@@ -27,37 +27,7 @@ struct xdp_program program;
 struct raw_xdp raw;
 int in, host;
 
-/* Faults: libbpf's functions as the engine has them, some of them replaced. */
-
-struct libbpf table;
-
-int __real_libbpf_load(const struct libbpf **functions, struct netring_error *sentence);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *sentence);
-int __wrap_libbpf_load(const struct libbpf **functions, struct netring_error *sentence)
-{
-	static bool copied;
-	int ret = copied ? 0 : __real_libbpf_load(functions, sentence);
-
-	if (ret < 0)
-		return ret;
-	if (!copied)
-		table = **functions;
-	copied = true;
-	*functions = &table;
-	return 0;
-}
-
-const struct libbpf *pristine(void)
-{
-	static struct libbpf kept;
-	const struct libbpf *functions = NULL;
-
-	if (!kept.bpf_map_create) {
-		ck_assert_int_eq(__wrap_libbpf_load(&functions, &error), 0);
-		kept = *functions;
-	}
-	return &kept;
-}
+/* Faults */
 
 long helper_is_missing(enum bpf_prog_type type, enum bpf_func_id helper, const void *nothing)
 {
@@ -154,7 +124,7 @@ void program_setup(void)
 	if (forks)
 		tester = getpid();
 	leave_child();
-	table = *pristine();
+	table = *sound_libbpf();
 	error.text[0] = '\0';
 	snprintf(log_path, sizeof(log_path), "/tmp/test-xdp-program-%d.log", (int)getpid());
 	ck_assert_int_eq(log_open(&log_file, LOG_INFO, log_path, &error), 0);

@@ -9,8 +9,8 @@
 #include <bpf/bpf.h>
 #include <sys/types.h>
 
+#include "faulty-libbpf.h"
 #include "fixture.h"
-#include "libbpf.h"
 #include "log.h"
 #include "raw-xdp.h"
 #include "xdp-program.h"
@@ -24,9 +24,6 @@ extern struct xdp_program program;
 extern struct raw_xdp raw;
 extern int in, host;			/* sends on nr0; a packet socket on nr1, what the host gets: -1, or open */
 
-/* libbpf's functions as the engine has them, where a test replaces some of them; and as they are. */
-extern struct libbpf table;
-const struct libbpf *pristine(void);
 /* For the table: a kernel without a helper function, and one that loads no program. */
 long helper_is_missing(enum bpf_prog_type type, enum bpf_func_id helper, const void *nothing);
 int refuse_to_load(enum bpf_prog_type type, const char *name, const char *license, const struct bpf_insn *insns, size_t count,
