@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fanout groups with real sockets and packets: T10 (outgoing packets), T11 (what cannot be joined, and numbers), T12 (both directions together), programs,
- * names. Incoming packets are sent on nr0, outgoing ones on nr1, where the groups are.
+ * Fanout groups with real sockets and packets: T10 (outgoing packets), T11 (what cannot be joined, and numbers), names. Which member gets what is tested in
+ * a file of its own, of the same suite.
  */
 #define _GNU_SOURCE 1
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,156 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fanout.h"
-#include "fanout-builtin.h"
 #include "fanout-diag.h"
+#include "fanout-fixture.h"
 #include "fanout-name.h"
-#include "fixture.h"
-#include "../support/bpf-object.h"
-#include "../support/tunnels.h"
-#include "../unit/test-random.h"
-
-#define MEMBERS_MAX 260
-#define BPF_DIRECTORY "/tmp/test-fanout-bpf"
-
-struct group {
-	struct fanout fanout;
-	int fd[MEMBERS_MAX];
-	unsigned members;
-};
-
-static int in, out; /* senders */
-
-static void setup(void)
-{
-	in = sender_open("nr0");
-	out = sender_open("nr1");
-}
-
-static void teardown(void)
-{
-	close(in);
-	close(out);
-}
-
-static int bound_socket(const char *interface, int protocol)
-{
-	struct sockaddr_ll address = { .sll_family = AF_PACKET,
-				       .sll_protocol = htons((uint16_t)protocol),
-				       .sll_ifindex = interface_number(interface) };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static struct netring_fanout config_of(enum netring_fanout_mode mode, unsigned flags, int group)
-{
-	return (struct netring_fanout){ .mode = mode, .flags = flags, .group = group };
-}
-
-static int try_open(struct group *group, const struct netring_fanout *config, const char *interface, struct netring_error *error)
-{
-	group->members = 0;
-	return fanout_open(&group->fanout, config, false, interface, interface_number(interface), error);
-}
-
-/* The socket is one of the group's, joined or not. */
-static int try_join(struct group *group, const char *interface, struct netring_error *error)
-{
-	int fd = bound_socket(interface, ETH_P_ALL);
-
-	group->fd[group->members++] = fd;
-	return fanout_join(&group->fanout, fd, error);
-}
-
-static void group_add(struct group *group, const char *interface, unsigned members)
-{
-	struct netring_error error = { "" };
-
-	for (unsigned i = 0; i < members; i++)
-		ck_assert_msg(try_join(group, interface, &error) == 0, "%s", error.text);
-}
-
-static void group_open(struct group *group, const struct netring_fanout *config, const char *interface, unsigned members)
-{
-	struct netring_error error = { "" };
-
-	ck_assert_msg(try_open(group, config, interface, &error) == 0, "%s", error.text);
-	group_add(group, interface, members);
-	fanout_settle(&group->fanout);
-}
-
-static void group_close(struct group *group)
-{
-	fanout_close(&group->fanout);
-	for (unsigned i = 0; i < group->members; i++)
-		close(group->fd[i]);
-	group->members = 0;
-}
-
-static unsigned count_packets(int fd)
-{
-	char packet[2048];
-	unsigned count = 0;
-
-	while (recv(fd, packet, sizeof(packet), 0) >= 0)
-		count++;
-	ck_assert_int_eq(errno, EAGAIN);
-	return count;
-}
-
-/* A packet comes in when the kernel gets round to it: waits for so many, on all the sockets together, and counts. */
-static unsigned await_on(const int *fd, unsigned fds, unsigned wanted)
-{
-	uint64_t deadline = now_ms() + DEADLINE_MS;
-	struct pollfd waiting[MEMBERS_MAX];
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < fds; i++)
-		waiting[i] = (struct pollfd){ .fd = fd[i], .events = POLLIN };
-	for (;;) {
-		for (unsigned i = 0; i < fds; i++)
-			count += count_packets(fd[i]);
-		if (count >= wanted || now_ms() >= deadline)
-			return count;
-		poll(waiting, fds, 100);
-	}
-}
-
-static unsigned await_one(struct group *group, unsigned member, unsigned wanted)
-{
-	return await_on(&group->fd[member], 1, wanted);
-}
-
-static unsigned await_all(struct group *group, unsigned wanted)
-{
-	return await_on(group->fd, group->members, wanted);
-}
-
-/* Sends a frame; the member that gets it. It is nobody else's. */
-static unsigned member_of(struct group *group, int sender, const void *frame, size_t length)
-{
-	struct pollfd members[MEMBERS_MAX];
-	unsigned chosen = MEMBERS_MAX;
-
-	for (unsigned i = 0; i < group->members; i++)
-		members[i] = (struct pollfd){ .fd = group->fd[i], .events = POLLIN };
-	ck_assert_int_eq(send(sender, frame, length, 0), (ssize_t)length);
-	ck_assert_int_eq(poll(members, group->members, DEADLINE_MS), 1);
-	for (unsigned i = 0; i < group->members; i++)
-		if (members[i].revents)
-			chosen = i;
-	ck_assert_uint_eq(count_packets(group->fd[chosen]), 1);
-	return chosen;
-}
-
-static void expect_text(int ret, int code, const struct netring_error *error, const char *wanted)
-{
-	ck_assert_msg(ret == -code, "%d instead of %d: %s", ret, -code, error->text);
-	ck_assert_msg(strstr(error->text, wanted), "'%s' instead of '%s'", error->text, wanted);
-}
 
 /* Outgoing packets */
 
@@ -422,209 +271,6 @@ START_TEST(test_given_numbers)
 }
 END_TEST
 
-/* Who gets what */
-
-/* T12. The kernel's hash takes ports, so all but the fragments of a flow are together. */
-START_TEST(test_hash_keeps_directions_together)
-{
-	struct netring_fanout config = config_of(NETRING_FANOUT_HASH, 0, NETRING_FANOUT_AUTO);
-	struct random random = { 7 };
-	struct group group;
-	struct frame frame;
-	unsigned seen = 0;
-
-	group_open(&group, &config, "nr1", 4);
-	for (unsigned i = 0; i < 300; i++) {
-		uint32_t a = random_next(&random), b = random_next(&random), ports = random_next(&random), member[2];
-
-		for (int reversed = 0; reversed < 2; reversed++) {
-			frame.length = 0;
-			put_ethernet(&frame, 1 + (uint32_t)reversed, 2 - (uint32_t)reversed, 0, 0x0800);
-			put_ipv4(&frame, reversed ? b : a, reversed ? a : b, 0, 17, 0);
-			put(&frame, reversed ? ports << 16 | ports >> 16 : ports, 4);
-			put_zeros(&frame, 60);
-			member[reversed] = member_of(&group, i % 2 ? in : out, frame.bytes, frame.length);
-		}
-		ck_assert_uint_eq(member[0], member[1]);
-		seen |= 1u << member[0];
-	}
-	ck_assert_uint_eq(seen, 0xf);
-	group_close(&group);
-}
-END_TEST
-
-#define PROGRAM_MEMBERS 61
-
-/* Each tunnel, each length from the outer header's end on, in and out, both ways: the kernel's member is the one worked out in user space. */
-START_TEST(test_programs_in_the_kernel)
-{
-	enum netring_fanout_mode mode = _i ? NETRING_FANOUT_INNER : NETRING_FANOUT_SYMMETRIC;
-	struct netring_fanout config = config_of(mode, 0, NETRING_FANOUT_AUTO);
-	struct ends ends = { 0x0a000001, 0x0a000102, 0xc0a80105, 0xc0a80299 };
-	struct sock_filter program[FANOUT_BUILTIN_MAX];
-	struct group group;
-	struct frame frame;
-
-	fanout_builtin_make(program, mode);
-	group_open(&group, &config, "nr1", PROGRAM_MEMBERS);
-	for (unsigned i = 0; i < TUNNEL_FORMS; i++) {
-		const struct form *form = &tunnel_forms[i];
-		unsigned outer_end = ETHERNET + 4 * form->vlan_tags + (form->outer == 4 ? 20 : 40);
-
-		ends = ends_reversed(&ends);
-		make_form(&frame, form, &ends, 0);
-		for (; frame.length >= outer_end; frame.length -= frame.length > 200 ? 8 : 1) {
-			unsigned wanted = run_incoming(program, &frame) % PROGRAM_MEMBERS;
-
-			ck_assert_msg(member_of(&group, in, frame.bytes, frame.length) == wanted, "%s of %u incoming", form->name, frame.length);
-			ck_assert_msg(member_of(&group, out, frame.bytes, frame.length) == wanted, "%s of %u outgoing", form->name, frame.length);
-		}
-	}
-	group_close(&group);
-}
-END_TEST
-
-/* Of a long packet that a packet socket sends, all but the link header is outside the linear part of the skb, as with drivers that copy little. */
-START_TEST(test_programs_beyond_the_linear_part)
-{
-	struct netring_fanout config = config_of(_i ? NETRING_FANOUT_INNER : NETRING_FANOUT_SYMMETRIC, 0, NETRING_FANOUT_AUTO);
-	const struct ends ends = { 0x0a000001, 0x0a000102, 0xc0a80105, 0xc0a80299 };
-	struct sock_filter program[FANOUT_BUILTIN_MAX];
-	static uint8_t long_frame[6000];
-	struct group group;
-	struct frame frame;
-
-	shell("ip link set nr0 mtu 9000 && ip link set nr1 mtu 9000");
-	fanout_builtin_make(program, config.mode);
-	group_open(&group, &config, "nr1", PROGRAM_MEMBERS);
-	for (unsigned i = 0; i < TUNNEL_FORMS; i++) {
-		unsigned wanted;
-
-		make_form(&frame, &tunnel_forms[i], &ends, 0);
-		memcpy(long_frame, frame.bytes, frame.length);
-		wanted = run_incoming(program, &frame) % PROGRAM_MEMBERS;
-		ck_assert_msg(member_of(&group, in, long_frame, sizeof(long_frame)) == wanted, "%s incoming", tunnel_forms[i].name);
-		ck_assert_msg(member_of(&group, out, long_frame, sizeof(long_frame)) == wanted, "%s outgoing", tunnel_forms[i].name);
-	}
-	group_close(&group);
-	shell("ip link set nr0 mtu 1500 && ip link set nr1 mtu 1500");
-}
-END_TEST
-
-/* Too short for addresses, or not IP: by MAC address, the same both ways and in and out, and not all at one member. */
-START_TEST(test_programs_by_mac_address)
-{
-	static const uint16_t types[] = { 0x88cc, 0x0800, 0x86dd, 0x0806, 0x8100, 0x0026, 0x002a };
-	struct netring_fanout config = config_of(_i ? NETRING_FANOUT_INNER : NETRING_FANOUT_SYMMETRIC, 0, NETRING_FANOUT_AUTO);
-	unsigned load[8] = { 0 }, from_802 = 0;
-	struct group group;
-	struct frame frame;
-
-	group_open(&group, &config, "nr1", 8);
-	for (unsigned i = 0; i < 700; i++) {
-		unsigned member[4], ways = i % 7 == 4 ? 2 : 4; /* the kernel drops an incoming packet whose tag is cut in two */
-
-		for (unsigned way = 0; way < ways; way++) {
-			frame.length = 0;
-			put_ethernet(&frame, way & 1 ? i : 5000, way & 1 ? 5000 : i, 0, types[i % 7]);
-			put(&frame, 0x42420300, 4); /* as 802.2 has it; no IP header */
-			put_zeros(&frame, i % 7 == 4 ? 0 : i % 15);
-			if (i % 7 == 4)
-				frame.length -= 2;
-			member[way] = member_of(&group, way & 2 ? in : out, frame.bytes, frame.length);
-			ck_assert_msg(member[way] == member[0], "type %04x, %u bytes, way %u", types[i % 7], frame.length, way);
-		}
-		load[member[0]]++;
-		from_802 |= types[i % 7] < 0x600 ? 1u << member[0] : 0;
-	}
-	for (unsigned i = 0; i < 8; i++)
-		ck_assert_msg(load[i] > 50, "member %u has %u of 700", i, load[i]);
-	ck_assert_uint_eq(from_802, 0xff);
-	group_close(&group);
-}
-END_TEST
-
-/* The user's programs */
-
-#define PROGRAM_PATH BPF_DIRECTORY ".o"
-
-static void write_text(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "we");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(text, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-}
-
-static void expect_member(enum netring_fanout_mode mode, const char *path, unsigned member)
-{
-	struct netring_fanout config = config_of(mode, 0, NETRING_FANOUT_AUTO);
-	unsigned descriptors = open_descriptors();
-	struct group group;
-	char frame[64] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\1\x88\xb5";
-
-	config.program = path;
-	group_open(&group, &config, "nr1", 4);
-	for (int i = 0; i < 5; i++)
-		ck_assert_uint_eq(member_of(&group, i % 2 ? in : out, frame, sizeof(frame)), member);
-	group_close(&group);
-	ck_assert_uint_eq(open_descriptors(), descriptors);
-}
-
-START_TEST(test_users_programs)
-{
-	static const struct bpf_insn one[] = { BPF_RETURN(1) }, three[] = { BPF_RETURN(3) };
-	int fd;
-
-	write_text(PROGRAM_PATH, "2\n0 0 0 6\n22 0 0 0\n"); /* 6 modulo 4 */
-	expect_member(NETRING_FANOUT_CBPF, PROGRAM_PATH, 2);
-	write_bpf_object(PROGRAM_PATH, "socket", "choose", one, 2);
-	expect_member(NETRING_FANOUT_EBPF, PROGRAM_PATH, 1);
-	write_bpf_object(PROGRAM_PATH, "unheard-of", "fanout", three, 2);
-	expect_member(NETRING_FANOUT_EBPF, PROGRAM_PATH, 3);
-	fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "three", "GPL", three, 2, NULL);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, BPF_DIRECTORY "/three"), 0);
-	close(fd);
-	expect_member(NETRING_FANOUT_EBPF, BPF_DIRECTORY "/three", 3);
-}
-END_TEST
-
-static void expect_refused(const char *path, int code, const char *wanted)
-{
-	struct netring_fanout config = config_of(NETRING_FANOUT_EBPF, 0, NETRING_FANOUT_AUTO);
-	unsigned descriptors = open_descriptors();
-	struct netring_error error = { "" };
-	struct group group;
-
-	config.program = path;
-	expect_text(try_open(&group, &config, "nr1", &error), code, &error, wanted);
-	ck_assert_ptr_nonnull(strstr(error.text, path));
-	ck_assert_uint_eq(open_descriptors(), descriptors);
-}
-
-START_TEST(test_refused_programs)
-{
-	static const struct bpf_insn no_result[] = { { .code = BPF_JMP | BPF_EXIT } }, pass[] = { BPF_RETURN(2) };
-	int fd;
-
-	write_bpf_object(PROGRAM_PATH, "socket", "choose", no_result, 1);
-	expect_refused(PROGRAM_PATH, EINVAL, "the verifier refused choose: R0 !read_ok");
-	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", pass, 2, NULL);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, BPF_DIRECTORY "/pass"), 0);
-	close(fd);
-	expect_refused(BPF_DIRECTORY "/pass", EINVAL, "the pinned program is of type xdp");
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "map", 4, 4, 1, NULL);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, BPF_DIRECTORY "/map"), 0);
-	close(fd);
-	expect_refused(BPF_DIRECTORY "/map", EINVAL, "what is pinned there is no program");
-	expect_refused(BPF_DIRECTORY "/nothing", ENOENT, "No such file");
-}
-END_TEST
-
 /* Names */
 
 static struct netring_fanout named(const char *name)
@@ -830,7 +476,7 @@ static Suite *fanout_suite(void)
 	Suite *suite = suite_create("fanout");
 	TCase *tests = tcase_create("groups");
 
-	tcase_add_unchecked_fixture(tests, setup, teardown);
+	tcase_add_unchecked_fixture(tests, fanout_setup, fanout_teardown);
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, test_outgoing, 0, 4);
 	tcase_add_loop_test(tests, test_bad_config, 0, sizeof(bad_configs) / sizeof(*bad_configs));
@@ -839,12 +485,7 @@ static Suite *fanout_suite(void)
 	tcase_add_test(tests, test_taken);
 	tcase_add_loop_test(tests, test_new_numbers, 0, 2);
 	tcase_add_loop_test(tests, test_given_numbers, 0, 2);
-	tcase_add_test(tests, test_hash_keeps_directions_together);
-	tcase_add_loop_test(tests, test_programs_in_the_kernel, 0, 2);
-	tcase_add_loop_test(tests, test_programs_beyond_the_linear_part, 0, 2);
-	tcase_add_loop_test(tests, test_programs_by_mac_address, 0, 2);
-	tcase_add_test(tests, test_users_programs);
-	tcase_add_test(tests, test_refused_programs);
+	add_tests_of_packets(tests);
 	tcase_add_test(tests, test_names);
 	tcase_add_test(tests, test_killed_member);
 	tcase_add_loop_test(tests, test_start_at_once, 0, ROUNDS);
