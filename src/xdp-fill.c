@@ -25,8 +25,11 @@
 /* A reader that has been behind, by what came while it slept, gives back more at once than the kernel takes meanwhile: they lie so many leads ahead at most. */
 #define LEADS_MAX 8
 
-/* Looks at the front between two that take frames out of the round: longer than what comes while a reader sleeps for a moment. */
-#define SURPLUS_LOOKS 256
+/*
+ * Frames given back, one by one or in batches, from when surplus is found until it is looked for again: several times what comes while a reader sleeps for a
+ * moment. Right behind that moment the front is nearest.
+ */
+#define SURPLUS_FRAMES 16384
 
 void xdp_fill_begin(struct xdp_queue *queue, uint32_t frames, uint32_t frame_size)
 {
@@ -154,7 +157,8 @@ static bool is_surplus(struct xdp_surplus *surplus, uint32_t excess, uint32_t co
 {
 	if (excess < surplus->least)
 		surplus->least = excess;
-	if (unlikely(++surplus->looks >= SURPLUS_LOOKS))
+	surplus->given += count;
+	if (unlikely(surplus->given >= SURPLUS_FRAMES))
 		*surplus = (struct xdp_surplus){ .frames = surplus->least, .least = UINT32_MAX };
 	if (likely(surplus->frames < count))
 		return false;

@@ -66,8 +66,9 @@ struct xdp_doubt {
 
 /* Frames that go round and need not, because the reader was behind once. See xdp-fill.c. */
 struct xdp_surplus {
-	uint32_t frames;
-	uint32_t least, looks;		/* the fewest that were too far in front, of so many looks */
+	uint32_t frames;		/* are still to leave the round */
+	uint32_t least;			/* the least that the front was farther than it has to be, */
+	uint32_t given;			/* while so many frames were given back */
 };
 
 /* See xdp-gather.h. */

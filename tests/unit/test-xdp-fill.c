@@ -113,41 +113,49 @@ static void expect_all_frames(void)
 		ck_assert(there[queue.doubt[i].given / FRAME_SIZE] != there[queue.doubt[i].was_there / FRAME_SIZE]);
 }
 
-/* While the reader keeps up, few frames are used; and when it stops, all of them. */
-START_TEST(test_few_frames)
+/* Bursts of packets, given back so many at a time. Returns how many frames they came in. */
+static unsigned count_used(unsigned bursts, uint32_t burst, uint32_t at_a_time)
 {
 	static bool used[ENTRIES];
 	unsigned count = 0;
 
+	memset(used, 0, sizeof(used));
+	for (unsigned i = 0; i < bursts; i++) {
+		receive_some(burst);
+		for (uint32_t cell = queue.taken; cell != receive_producer; cell++)
+			used[descs[cell % ENTRIES].addr / FRAME_SIZE] = true;
+		while (waiting())
+			give_back(waiting() < at_a_time ? waiting() : at_a_time);
+	}
+	for (unsigned i = 0; i < ENTRIES; i++)
+		count += used[i];
+	return count;
+}
+
+/* While the reader keeps up, few frames are used; and when it stops, all of them. */
+START_TEST(test_few_frames)
+{
 	for (unsigned round = 0; round < 100; round++) {
-		for (unsigned i = 0; i < ENTRIES; i++) {
-			receive_some(10);
-			used[descs[queue.taken % ENTRIES].addr / FRAME_SIZE] = true;
-			give_back(10);
-		}
+		count_used(ENTRIES, 10, 10);
 		receive_some(2 * ENTRIES);
 		ck_assert_uint_eq(waiting(), ENTRIES);
 		give_back(ENTRIES);
 		expect_all_frames();
 		/* Behind, but not so far that the front is given up. */
-		receive_some(6 * LEAD);
-		while (waiting())
-			give_back(LEAD);
-		for (unsigned i = 0; i < ENTRIES; i++) {
-			receive_some(10);
-			give_back(10);
-		}
-		memset(used, 0, sizeof(used));
-		for (unsigned i = 0; i < ENTRIES; i++) {
-			receive_some(1);
-			used[descs[queue.taken % ENTRIES].addr / FRAME_SIZE] = true;
-			give_back(1);
-		}
-		for (unsigned i = count = 0; i < ENTRIES; i++)
-			count += used[i];
-		ck_assert_uint_le(count, LEAD + UNSHOWN);
+		count_used(1, 6 * LEAD, LEAD);
+		count_used(4 * ENTRIES, 10, 10);
+		ck_assert_uint_le(count_used(ENTRIES, 1, 1), LEAD + UNSHOWN);
 	}
 	ck_assert_uint_eq(queue.doubts, 0);
+}
+END_TEST
+
+/* A reader that sleeps, and then takes one packet after the other, needs the frames that come while it sleeps, but no more. */
+START_TEST(test_one_by_one)
+{
+	count_used(100, 5 * LEAD, 1);
+	ck_assert_uint_le(count_used(200, 5 * LEAD, 1), 6 * LEAD + UNSHOWN);
+	expect_all_frames();
 }
 END_TEST
 
@@ -255,6 +263,7 @@ static Suite *fill_suite(void)
 	tcase_set_timeout(cases, 60);
 	tcase_add_checked_fixture(cases, setup, NULL);
 	tcase_add_test(cases, test_few_frames);
+	tcase_add_test(cases, test_one_by_one);
 	tcase_add_test(cases, test_any_order);
 	tcase_add_test(cases, test_too_late);
 	tcase_add_test(cases, test_long_packets);
