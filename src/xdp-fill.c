@@ -167,22 +167,24 @@ static bool is_surplus(struct xdp_surplus *surplus, uint32_t excess, uint32_t co
 }
 
 /*
- * Behind what was exchanged last, but at least the lead from where the kernel is. False if there is no place, because the reader is far behind, or has just
- * been, or if fewer frames are to go round.
+ * queue->front is where the next frames go: behind what was exchanged last, but at least the lead from where the kernel is. It goes on with the kernel also
+ * while nothing goes there: left behind by 2^31 packets, it would seem to be ahead. False if there is no place, because the reader is far behind, or has
+ * just been, or if fewer frames are to go round.
  */
-static bool find_front(struct xdp_queue *queue, uint32_t count, uint32_t *front)
+static bool find_front(struct xdp_queue *queue, uint32_t count)
 {
 	uint32_t kernel = __atomic_load_n(queue->receive.producer, __ATOMIC_RELAXED), nearest = kernel + queue->lead;
-	int32_t excess = (int32_t)(queue->front - nearest);
 
-	*front = excess > 0 ? queue->front : nearest;
-	if (is_surplus(&queue->surplus, *front - nearest, count))
+	if ((int32_t)(queue->front - nearest) < 0)
+		queue->front = nearest;
+	if (is_surplus(&queue->surplus, queue->front - nearest, count))
 		return false;
-	return *front - kernel <= LEADS_MAX * queue->lead && (int32_t)(queue->given - *front - count) >= 0;
+	return queue->front - kernel <= LEADS_MAX * queue->lead && (int32_t)(queue->given - queue->front - count) >= 0;
 }
 
-static uint64_t put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
+static uint64_t put_in_front(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
 {
+	uint32_t front = queue->front;
 	uint64_t bytes = exchange(queue, desc, front, count);
 
 	queue->front = front + count;
@@ -200,11 +202,10 @@ static uint64_t put_in_front(struct xdp_queue *queue, const struct xdp_desc *des
 uint64_t xdp_fill_put(struct xdp_queue *queue, uint32_t cell, uint32_t count)
 {
 	const struct xdp_desc *desc = (const struct xdp_desc *)queue->receive.entries + cell;
-	uint32_t front;
 
 	if (unlikely(queue->doubts))
 		return put_in_doubt(queue, desc, count);
-	if (queue->lead && count <= XDP_FILL_BATCH && find_front(queue, count, &front))
-		return put_in_front(queue, desc, front, count);
+	if (queue->lead && count <= XDP_FILL_BATCH && find_front(queue, count))
+		return put_in_front(queue, desc, count);
 	return put_at_end(queue, desc, count);
 }

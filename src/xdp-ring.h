@@ -91,7 +91,7 @@ struct xdp_queue {
 	uint32_t given;			/* producer of the fill ring */
 	uint32_t lead, margin;		/* see xdp-fill.c; lead 0: frames go to the end of the fill ring */
 	const uint32_t *long_packets;	/* the program's word: not 0, they may take more than XDP_FILL_CELLS frames, whatever the MTU was */
-	uint32_t front;			/* the entry behind the last that was exchanged */
+	uint32_t front;			/* the entry behind the last that was exchanged, or one that is nearer to the end */
 	struct xdp_surplus surplus;
 	unsigned doubts;
 	struct xdp_doubt doubt[XDP_FILL_BATCH];

@@ -159,6 +159,22 @@ START_TEST(test_one_by_one)
 }
 END_TEST
 
+/* Far behind for long, so that nothing goes to the front: the place for it goes on with the kernel. */
+START_TEST(test_far_behind)
+{
+	receive_some(2 * ENTRIES);
+	for (unsigned i = 0; i < 1000; i++) {
+		give_back(10);
+		receive_some(2 * ENTRIES);
+		ck_assert_int_ge((int32_t)(queue.front - receive_producer), 0);
+	}
+	give_back(ENTRIES);
+	expect_all_frames();
+	count_used(4 * ENTRIES, 10, 10);
+	ck_assert_uint_le(count_used(ENTRIES, 1, 1), LEAD + UNSHOWN);
+}
+END_TEST
+
 /* Any order of what the two do. */
 START_TEST(test_any_order)
 {
@@ -264,6 +280,7 @@ static Suite *fill_suite(void)
 	tcase_add_checked_fixture(cases, setup, NULL);
 	tcase_add_test(cases, test_few_frames);
 	tcase_add_test(cases, test_one_by_one);
+	tcase_add_test(cases, test_far_behind);
 	tcase_add_test(cases, test_any_order);
 	tcase_add_test(cases, test_too_late);
 	tcase_add_test(cases, test_long_packets);
