@@ -18,6 +18,7 @@
 #define LEAD 64
 #define UNSHOWN 16 /* frames that the kernel takes before it shows them */
 #define MARGIN (2 * UNSHOWN)
+#define START ((uint32_t)-4 * ENTRIES) /* of all indices: they are soon past 2^32 */
 
 static struct xdp_queue queue;
 static struct xdp_desc descs[ENTRIES];
@@ -32,12 +33,16 @@ static void setup(void)
 {
 	memset(&queue, 0, sizeof(queue));
 	memset(busy, 0, sizeof(busy));
-	fill_producer = fill_consumer = receive_producer = taken = filled = long_packets = 0;
+	fill_consumer = receive_producer = taken = filled = START;
+	long_packets = 0;
 	queue.long_packets = &long_packets;
 	queue.receive = (struct xdp_area){ .producer = &receive_producer, .entries = descs, .mask = ENTRIES - 1 };
 	queue.fill = (struct xdp_area){ .producer = &fill_producer, .consumer = &fill_consumer, .entries = fill, .mask = ENTRIES - 1 };
 	queue.chunk_mask = ~(uint64_t)(FRAME_SIZE - 1);
 	xdp_fill_begin(&queue, ENTRIES, FRAME_SIZE);
+	queue.taken = queue.front = START;
+	queue.given += START;
+	fill_producer = queue.given;
 	xdp_fill_reuse(&queue, LEAD, MARGIN);
 }
 
@@ -259,7 +264,7 @@ START_TEST(test_at_once)
 	queue.margin = LEAD - UNSHOWN / 2; /* so that it often looks as if it had been too late */
 	ck_assert_int_eq(pthread_create(&kernel, NULL, kernel_thread, NULL), 0);
 	/* Whether an exchange comes too late here is chance; test_too_late sees to that. */
-	while (queue.taken < 5000000) {
+	while (queue.taken - START < 5000000) {
 		give_back(random_below(&random, waiting() + 1) % 64);
 		if (random_below(&random, 1000) == 0)
 			sched_yield();
