@@ -149,7 +149,7 @@ static int put_together(struct packet_ring *ring, uint32_t cell, uint32_t there,
 		return 0;
 	}
 	/* Behind 2 bytes more than a multiple of 4, as packets of one frame are. */
-	packet->data = gather->place + gather->used + XDP_GATHER_ALIGN + sizeof(struct xdp_notes);
+	packet->data = gather->place + gather->used + sizeof(struct xdp_notes);
 	packet->data += (2 - (uintptr_t)packet->data) & 3;
 	packet->wire_len = (uint32_t)extent.length;
 	copy(queue, cell, &extent, packet->data);
