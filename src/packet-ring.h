@@ -37,7 +37,7 @@ struct packet_ring {
 	uint32_t busy_poll_us;
 	bool rests;			/* its reader sleeps for a moment after packets, before it waits for the next one */
 	uint32_t rested_at;		/* its position then */
-	struct self_watch self;		/* of a ring that rests: whether it may do so by a system call that libpcap does not make */
+	struct self_watch self;		/* of an interface's first ring, if it rests: whether it may do so by a system call that libpcap does not make */
 	bool drives;			/* while it spins, it calls kind->drive */
 	uint32_t nap_ms;		/* a sleep that is longer than that begins with one of so long, and then calls kind->arm */
 

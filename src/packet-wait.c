@@ -10,7 +10,7 @@
 
 #include "interface.h"
 
-/* A reader's sleep after packets: the shortest that poll knows. And the cells from which on it is shorter. */
+/* A reader's sleep after packets: the shortest that poll knows, and half of it after more cells than that. */
 #define REST_MS 1
 #define REST_CELLS 2048
 
@@ -188,7 +188,7 @@ static int read_wakes(int wake_fd, struct netring_error *error)
 	return WAIT_WOKEN;
 }
 
-/* Cells that have been read since the last time. */
+/* Cells that have been read since the last time. A whole round of the ring looks like none: then there is no rest, once. */
 static uint32_t read_since(struct packet_ring *ring)
 {
 	uint32_t cells = ring->position - ring->rested_at + (ring->position < ring->rested_at ? ring->cells : 0);
@@ -201,11 +201,11 @@ static uint32_t read_since(struct packet_ring *ring)
  * poll for REST_MS, or half of that where so many cells come in it that they leave the caches. For the half it takes ppoll, which libpcap does not use,
  * and which a sandbox may forbid.
  */
-static int sleep_a_moment(struct packet_ring *ring, uint32_t cells, struct pollfd *others, unsigned number)
+static int sleep_a_moment(struct packet_ring *first, uint32_t cells, struct pollfd *others, unsigned number)
 {
 	const struct timespec half = { .tv_nsec = REST_MS * 1000000 / 2 };
 
-	if (cells <= REST_CELLS || self_watch_sees_sandbox(&ring->self))
+	if (cells <= REST_CELLS || self_watch_sees_sandbox(&first->self))
 		return poll(others, number, REST_MS);
 	return ppoll(others, number, &half, NULL);
 }

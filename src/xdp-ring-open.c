@@ -374,7 +374,8 @@ static int prepare(struct packet_ring *ring, const struct netring_config *config
 	ring->cells_per_block = 1;
 	ring->busy_poll_us = config->busy_poll_us;
 	ring->rests = !config->immediate && config->busy_poll_us == 0 && options->frames >= REST_FRAMES_MIN;
-	if (ring->rests)
+	/* Of several rings that are waited for the first one is asked. */
+	if (ring->rests && options->watch_fd >= 0)
 		ring->self = self_watch_open();
 	ring->snaplen = config->snaplen;
 	ring->strict = config->strict;
