@@ -29,11 +29,11 @@
 #include <unistd.h>
 
 #define FRAME_SIZE 2048
-#define BATCH 64
+#define BATCH 64 /* packets between two looks at the ring's indices: what the kernel shows at once */
 #define BIND_TRIES 200
-#define METADATA 16
-#define QUIET_NS 300000000ULL
-#define EMPTY_LOOKS 4096 /* between looks at the clock, while spinning */
+#define METADATA 16 /* bytes in front of a packet: the time stamp, and as many again that netring's program writes to, and this one does not */
+#define QUIET_NS 300000000ULL /* without a packet after a signal: all have been read */
+#define EMPTY_LOOKS 4096      /* between looks at the clock, while spinning */
 
 struct options {
 	const char *interface;
@@ -64,7 +64,7 @@ struct loop {
 	struct ring rx;
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t seen;
+	uint64_t seen; /* a sum that nobody needs, so that stamps and packets are read */
 	bool stamps;
 };
 
@@ -175,7 +175,7 @@ static bool load_program(struct loop *l)
 	return l->program >= 0 || failed("loading the program");
 }
 
-/* The same, with bpf_ktime_get_tai_ns in 16 bytes of metadata. */
+/* The same, with bpf_ktime_get_tai_ns at the front of the metadata, if there is room for it. */
 static bool load_stamping_program(struct loop *l)
 {
 	const struct bpf_insn insn[] = {
@@ -307,6 +307,7 @@ static const char usage[] = "usage: xdp-loop -i INTERFACE [options]\n"
 			    "  -P         poll; without it, spin\n"
 			    "  -m         time stamps in front of packets, and a look at both\n"
 			    "  -g         the kernel's generic XDP instead of the driver's\n"
+			    "  -s         no program: only take the queue\n"
 			    "  -p CPU     run on this CPU\n";
 
 static bool parse_options(struct options *o, int argc, char **argv)

@@ -8,21 +8,25 @@
  *
  *	taken by the kernel | lead: read before, in the caches | never needed while the reader keeps up | end
  *
+ * So the frames of the lead go round: filled, read, put in front again.
+ *
  * The entries between its two indices are the kernel's to take, but it reads each of them once, when a packet needs it (xskq_cons_peek_addr_unchecked;
  * drivers that do without a copy read ahead, so there this is not done). An entry is eight bytes, written at once: the kernel sees one frame or the other.
- * It must not have come that far before the new one was there to see. The receive ring tells where it is: a packet there is a frame taken, and no more
- * than `margin` have been taken that it does not show yet: it depends on how long packets may be, and the program tells in time of the first that is longer
- * than the MTU was. A reader that is stopped in the middle may find afterwards that it was too late. Then it does not know which frame of a pair has been
- * taken, and keeps both (doubt) until one of them comes with a packet.
+ * It must not have come that far before the new one was there to see. Where it is the receive ring tells: a packet there is a frame taken. No more than
+ * `margin` frames have been taken and are not shown there yet; how many depends on how long packets may be, and the program tells in time of the first
+ * one that is longer than the MTU was.
  *
- * A reader that was behind has taken more frames into the round than it needs later. The front, where it was nearest to the kernel, tells how many those
- * are: so many of what is read next go to the end.
+ * A reader that is stopped in the middle of an exchange may find afterwards that it could have been too late. Then it does not know which frame of a
+ * pair has been taken, the old one or the new one. It keeps both (doubt) until one of them comes with a packet: the other one is free.
+ *
+ * A reader that was behind has put more frames in front than it needs later. How far the front was from the lead when it was nearest tells how many those
+ * are (surplus): so many of what is read next go to the end instead.
  */
 #include "xdp-fill.h"
 
 #include <string.h>
 
-/* A reader that has been behind, by what came while it slept, gives back more at once than the kernel takes meanwhile: they lie so many leads ahead at most. */
+/* A reader that has slept gives back what came meanwhile, and faster than the kernel takes it: the front moves away from it, but no farther than that. */
 #define LEADS_MAX 8
 
 /*
@@ -55,7 +59,7 @@ void xdp_fill_reuse_for(struct xdp_queue *queue, uint64_t cells)
 		xdp_fill_reuse(queue, XDP_FILL_LEAD_LONG, XDP_FILL_MARGIN_LONG);
 }
 
-/* How many of count entries from that one on do not go round the end. */
+/* How many of count entries from that one on are in front of the end of the ring's memory. */
 static inline uint32_t straight(const struct xdp_area *area, uint32_t entry, uint32_t count)
 {
 	uint32_t room = area->mask + 1 - (entry & area->mask);
@@ -119,7 +123,7 @@ static uint64_t put_in_doubt(struct xdp_queue *queue, const struct xdp_desc *des
 	return bytes;
 }
 
-/* What was there is behind the end now, where the kernel does not see it yet. */
+/* Puts frames at the front. What was there is behind the end now, where the kernel does not see it before queue->given goes on. */
 static uint64_t exchange(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t front, uint32_t count)
 {
 	uint32_t behind = queue->given;
@@ -144,6 +148,7 @@ static uint64_t exchange(struct xdp_queue *queue, const struct xdp_desc *desc, u
 	return bytes;
 }
 
+/* Which of each pair of the last exchange the kernel has, or gets, is not known. */
 static void doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -152,7 +157,7 @@ static void doubt(struct xdp_queue *queue, const struct xdp_desc *desc, uint32_t
 	queue->doubts = count;
 }
 
-/* True if the next count frames are to leave the round. The front is so many entries farther from the kernel than it has to be. */
+/* True if the next count frames are to leave the round. excess: entries that the front is farther from the kernel than it has to be. */
 static bool is_surplus(struct xdp_surplus *surplus, uint32_t excess, uint32_t count)
 {
 	if (excess < surplus->least)

@@ -19,12 +19,12 @@
 /* Packets between the verdict and the ring: what one round of NAPI takes, for each CPU that has been at the queue. */
 #define IN_FLIGHT 1024
 
-/* At packets that another thread is reading. */
+/* How often the packets are counted anew while another thread goes on reading them. */
 #define LOOKS_MAX 8
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
-/* What the kernel may have put into frames and not shown yet: one round of NAPI. */
+/* What the kernel may have put into frames and not shown yet: one round of NAPI. With so many less than all cells there may already be losses. */
 #define UNSHOWN 64
 
 /* Below this a type field is a length. */
@@ -41,6 +41,7 @@ static inline const struct xdp_desc *desc_at(const struct xdp_queue *queue, uint
 	return (const struct xdp_desc *)queue->receive.entries + cell;
 }
 
+/* There is something to read in that cell, the reader's next or one behind it. */
 static bool is_ours(const struct packet_ring *ring, uint32_t cell)
 {
 	return waiting(ring->xdp) > ((cell - ring->position) & ring->xdp->receive.mask);
@@ -91,7 +92,7 @@ static void note(struct packet_ring *ring)
 		ring->losing = true;
 }
 
-/* Some of the cells in front of the reader's next are no packets of their own. Returns how many. */
+/* Of so many cells from position on, which are given back, some are no packets of their own. Returns how many. */
 static uint32_t forget_gathered(struct xdp_queue *queue, uint32_t position, uint32_t cells)
 {
 	uint32_t continued = cells - xdp_gather_packets(queue, position, cells);
@@ -104,7 +105,6 @@ static uint32_t forget_gathered(struct xdp_queue *queue, uint32_t position, uint
 	return continued;
 }
 
-/* The consumer of the receive ring goes on, and the frames go back. Returns how many packets they were. */
 /* There are no bytes to be had: it is only to be called. */
 static void call_kernel(struct packet_ring *ring)
 {
@@ -112,6 +112,7 @@ static void call_kernel(struct packet_ring *ring)
 		return;
 }
 
+/* The consumer of the receive ring goes on, and the frames go back. Returns how many packets they were. */
 static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 {
 	struct xdp_queue *queue = ring->xdp;
@@ -149,7 +150,7 @@ static void release(struct packet_ring *ring, uint32_t cells)
 	release_cells(ring, cells);
 }
 
-/* In place */
+/* Reading in place: pcap_loop and pcap_dispatch of a handle with one queue */
 
 int xdp_ring_gather(struct xdp_cursor *cursor, struct xdp_packet *packet)
 {
@@ -202,7 +203,7 @@ void xdp_ring_return(struct packet_ring *ring, const struct xdp_desc *desc)
 	packet_ring_count_delivered(ring, packets);
 }
 
-/* In bursts, and in lists */
+/* In bursts (netring_take), and in lists (several queues, see merge.h) */
 
 static uint8_t packet_type(const uint8_t *address, const uint8_t *own)
 {
@@ -558,8 +559,8 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 }
 
 /*
- * Where the kernel copies packets, it learns from the first one which of the driver's queues is to be polled; from Linux 6.13 on it never does. Then
- * each attempt would be a system call for nothing, and disturb it.
+ * Where the kernel copies packets, a socket learns from its first one which NAPI is to be polled: in native mode, until Linux 6.12. Where it does not,
+ * each call would be for nothing, and disturb the kernel. To be called behind the first packet.
  */
 static void look_for_driver(struct packet_ring *ring)
 {
@@ -569,10 +570,12 @@ static void look_for_driver(struct packet_ring *ring)
 	ring->xdp->driven = getsockopt(ring->fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) == 0 && id != 0;
 	ring->drives = ring->xdp->driven;
 	if (!ring->drives)
-		log_write(&ring->log, LOG_INFO, "%s: the kernel copies packets, and does not let its driver be polled for receive queue %u; only the ring is",
+		log_write(&ring->log, LOG_INFO,
+			  "%s: the kernel copies packets, and does not let its driver be polled for receive queue %u; only the ring is",
 			  ring->interface, ring->xdp->number);
 }
 
+/* While it spins, a reader that finds nothing polls the driver, where that can be done. */
 static void drive(struct packet_ring *ring)
 {
 	const struct xdp_queue *queue = ring->xdp;

@@ -110,7 +110,7 @@ struct xdp_queue {
 	uint32_t orderly;		/* own stamps in a row, while wiping */
 	bool unstamped;			/* the program's stamp did not come through at times, and that has been said */
 	bool zero_copy;
-	bool driven;			/* although it copies, the kernel knows whom to call when the reader asks for packets */
+	bool driven;			/* although it copies, the kernel knows the driver's queue, and can poll it */
 	const struct xdp_program *program;	/* on the interface */
 	uint16_t number;
 	struct sockaddr_ll link;	/* what all packets have in common, and the interface's own address */
