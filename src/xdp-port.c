@@ -302,7 +302,8 @@ static void report(const struct xdp_port *port, const struct packet_ring *rings,
 
 	log_write(&port->log, LOG_INFO, "%s: AF_XDP, %s, %s, %u queue%s, %u frames of %llu bytes each%s", interface,
 		  port->program.native ? "native" : "generic", rings[0].xdp->zero_copy ? "zero-copy" : "copied", count, count == 1 ? "" : "s",
-		  rings[0].cells, (unsigned long long)~rings[0].xdp->chunk_mask + 1, rings[0].drives && rings[0].xdp->zero_copy ? ", with the driver polled" : "");
+		  rings[0].cells, (unsigned long long)~rings[0].xdp->chunk_mask + 1,
+		  rings[0].drives && rings[0].xdp->zero_copy ? ", with the driver polled" : "");
 	log_write(&port->log, LOG_WARN, "%s: XDP does not see what this host sends%s", interface,
 		  strips ? ", nor VLAN tags, which the adapter takes out (ethtool -K rxvlan off)" : "");
 	if (!rings[0].xdp->gather.place && interface_longest_frame(port->watch_fd, interface, &longest) == 0 && longest > rings[0].xdp->longest)
