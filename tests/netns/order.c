@@ -53,7 +53,7 @@ struct reading {
 	const struct options *options;
 	pcap_t *pcap;
 	struct tally tally;
-	uint64_t start_ms, seen, changed_ms; /* the last three are the clock's alone */
+	uint64_t start_ms, seen, changed_ms, looked_ms; /* the last four are the clock's alone */
 	uint64_t wakeups, idle_wakeups;
 	struct rusage before, after;
 	bool done;
@@ -88,10 +88,12 @@ static bool is_over(struct reading *reading)
 	const struct options *options = reading->options;
 	uint64_t packets = __atomic_load_n(&reading->tally.packets, __ATOMIC_RELAXED), now = now_ms();
 
-	if (packets != reading->seen) {
+	/* A process that was stopped, or had no CPU, has not looked: that is no silence. */
+	if (packets != reading->seen || now - reading->looked_ms > LAST_QUIET_MS / 2) {
 		reading->seen = packets;
 		reading->changed_ms = now;
 	}
+	reading->looked_ms = now;
 	if (options->deadline_s && now - reading->start_ms >= (uint64_t)options->deadline_s * 1000)
 		return true;
 	if (stop)
@@ -247,7 +249,7 @@ static int read_all(struct reading *reading)
 	pthread_t watcher;
 	int ret;
 
-	reading->start_ms = reading->changed_ms = now_ms();
+	reading->start_ms = reading->changed_ms = reading->looked_ms = now_ms();
 	getrusage(RUSAGE_SELF, &reading->before);
 	if (reading->options->mode != EPOLL && pthread_create(&watcher, NULL, watch_clock, reading)) {
 		fprintf(stderr, "order: cannot start the watching thread\n");
