@@ -559,8 +559,9 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 }
 
 /*
- * Where the kernel copies packets, a socket learns from its first one which NAPI is to be polled: in native mode, until Linux 6.12. Where it does not,
- * each call would be for nothing, and disturb the kernel. To be called behind the first packet.
+ * Where the kernel copies packets, it learns which of the driver's queues is to be polled from the first one (up to Linux 6.12, in native mode), or when
+ * the socket is bound, if the driver names it (since 6.15, netif_queue_set_napi). Else each call would be for nothing, and disturb it. To be called behind the
+ * first packet.
  */
 static void look_for_driver(struct packet_ring *ring)
 {
