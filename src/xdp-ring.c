@@ -560,7 +560,7 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 
 /*
  * Where the kernel copies packets, it learns which of the driver's queues is to be polled from the first one (up to Linux 6.12, in native mode), or when
- * the socket is bound, if the driver names it (since 6.15, netif_queue_set_napi). Else each call would be for nothing, and disturb it. To be called behind the
+ * the socket is bound, if the driver names it (since 6.15, netif_queue_set_napi). Else each call would be for nothing, and disturb it. Asked behind the
  * first packet.
  */
 static void look_for_driver(struct packet_ring *ring)
