@@ -10,6 +10,9 @@ LOOP=$abs_top_builddir/bench/xdp-loop
 XDP=("${NETRING[@]}" NETRING_BACKEND=xdp NETRING_STRICT=1)
 COPY=("${NETRING[@]}" NETRING_BACKEND=xdp-tap NETRING_STRICT=1)
 
+# amount USUAL SLOW: how many, how fast, how often; the second with NETRING_TESTS_SLOW=1, for an emulated machine (tests/vm).
+amount() { if [ "${NETRING_TESTS_SLOW:-0}" = 1 ]; then echo "$2"; else echo "$1"; fi; }
+
 # The number of the XDP program on an interface of the receiving namespace; nothing if there is none.
 xdp_id() { in_rx ip -d link show "$1" | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p'; }
 xdp_is_on() { [ -n "$(xdp_id "$1")" ]; }
@@ -72,7 +75,7 @@ reader_stalls() {
 	kill -s STOP "$ORDER_PID"
 	nr_wait 5 order_is_stopped
 	for sender in "$@"; do
-		send_start "$sender" "$sender" nr0 -c 100000 -r 50000
+		send_start "$sender" "$sender" nr0 -c "$(amount 100000 60000)" -r "$(amount 50000 30000)"
 	done
 	send_end
 	kill -s CONT "$ORDER_PID"
@@ -94,8 +97,10 @@ all_once() {
 
 # two_senders: each on a CPU of its own. Leaves SENT and ORDERED.
 two_senders() {
-	send_start 0 0 nr0 -f 64 -2 -c 100000 -r 50000
-	send_start 1 1 nr0 -f 64 -2 -c 100000 -r 50000
+	local packets rate
+	packets=$(amount 100000 10000) rate=$(amount 50000 3000)
+	send_start 0 0 nr0 -f 64 -2 -c "$packets" -r "$rate"
+	send_start 1 1 nr0 -f 64 -2 -c "$packets" -r "$rate"
 	send_end
 	order_end
 }

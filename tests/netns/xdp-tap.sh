@@ -4,7 +4,7 @@
 # NETRING_BACKEND=xdp-tap as programs on the pcap API see it: all packets, and the host gets all of them, too; nothing is left of a capture that is killed;
 # filters change without an error; stamps are right, CPUs are merged, counts add up.
 #
-# NETRING_TESTS_KILLS: how often a capture is killed (5).
+# NETRING_TESTS_KILLS: how often a capture is killed (5). NETRING_TESTS_SLOW=1: less of everything, for an emulated machine.
 : "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}" # make check sets them
 # shellcheck source-path=SCRIPTDIR source=../cli/tap.sh disable=SC1091
 . "$abs_top_srcdir/tests/cli/tap.sh"
@@ -24,6 +24,8 @@ chmod 1777 "$NR_TMP"
 
 # ---- killed, again and again, under traffic ----
 
+KILLS=${NETRING_TESTS_KILLS:-$(amount 5 3)}
+
 kill_once() {
 	TROUBLE="does not start: "
 	order_start "${COPY[@]}" NETRING_RING_SIZE=8M -- -i nr3 || return 1
@@ -38,7 +40,7 @@ kill_once() {
 
 kills() {
 	local i
-	for ((i = 1; i <= ${NETRING_TESTS_KILLS:-5}; i++)); do
+	for ((i = 1; i <= KILLS; i++)); do
 		kill_once || {
 			TROUBLE="round $i: the capture $TROUBLE$(cat "$NR_TMP/order.err")"
 			nr_stop "$ORDER_PID" KILL
@@ -47,14 +49,14 @@ kills() {
 	done
 }
 
-send_start 0 0 nr2 -c 1000000000 -r 100000
+send_start 0 0 nr2 -c 1000000000 -r "$(amount 100000 3000)"
 kills
-ok $? "killed ${NETRING_TESTS_KILLS:-5} times under traffic: the host always answers, no program is left, the next one starts" "$TROUBLE"
+ok $? "killed $KILLS times under traffic: the host always answers, no program is left, the next one starts" "$TROUBLE"
 send_stop
 
 # ---- on an interface with an address, and the host hears the same ----
 
-DATAGRAMS=2000
+DATAGRAMS=$(amount 2000 300)
 
 # tapped NAME CAPTURED PROGRAM…: datagrams to two ports of the host, one of which the filter wants. CAPTURED is how it is seen how many were captured.
 tapped() {
@@ -65,9 +67,9 @@ tapped() {
 	ok $? "$name: starts" "$(program_output HEARING CAPTURING)"
 	xdp_is_on nr3
 	ok $? "$name: has an XDP program on the interface" "$(in_rx ip -d link show nr3)"
-	in_tx "$TRANSFER" say $RX_ADDRESS 7777 $DATAGRAMS 1000
-	in_tx "$TRANSFER" say $RX_ADDRESS 7778 $DATAGRAMS 1000
-	nr_wait 10 "$seen" $DATAGRAMS && ! "$seen" $((DATAGRAMS + 1))
+	in_tx "$TRANSFER" say $RX_ADDRESS 7777 "$DATAGRAMS" 1000
+	in_tx "$TRANSFER" say $RX_ADDRESS 7778 "$DATAGRAMS" 1000
+	nr_wait 10 "$seen" "$DATAGRAMS" && ! "$seen" $((DATAGRAMS + 1))
 	ok $? "$name: all datagrams to the port are captured, and nothing else" "$(tail -n 4 "$NR_TMP/CAPTURING.out" "$NR_TMP/CAPTURING.err")"
 	nr_stop "$CAPTURING" INT
 	nr_stop "$HEARING" || heard=1
@@ -86,9 +88,9 @@ tapped "a filter that comes without privileges" printed "${COPY[@]}" tcpdump -l 
 
 # ---- filters that follow each other under traffic ----
 
-switching "a hundred filters" "${COPY[@]}" "$CLIENT" switch nr1 100 "$NR_TX" nr0
+switching "many filters" "${COPY[@]}" "$CLIENT" switch nr1 "$(amount 100 20)" "$NR_TX" nr0
 # These take no time, so there have to be more of them for something to happen meanwhile.
-switching "filters without privileges" "${COPY[@]}" "$CLIENT" switch nr1 5000 "$NR_TX" nr0 nobody
+switching "filters without privileges" "${COPY[@]}" "$CLIENT" switch nr1 "$(amount 5000 500)" "$NR_TX" nr0 nobody
 
 # ---- stamps ----
 

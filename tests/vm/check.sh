@@ -7,6 +7,8 @@
 : "${abs_top_srcdir:?}" "${abs_top_builddir:?}" "${SHIM_DIR:?}"
 # A test that fails, here often for slowness, must not take the following ones with it: each in a process of its own, for longer than it has elsewhere.
 export CK_FORK=yes CK_TIMEOUT_MULTIPLIER=20
+# And less of what a test has too much of for here, where it can do with less.
+export NETRING_TESTS_SLOW=1
 failed=0
 log=$(mktemp)
 
