@@ -19,7 +19,7 @@
 #include "xdp-tap-code.h"
 
 /* Of it the program tells (struct xdp_switch): it may take more than XDP_FILL_CELLS frames, of the smallest. */
-#define XDP_LONG_PACKET 24576
+#define XDP_LONG_PACKET 12288
 
 struct xdp_code_options {
 	int ifindex;

@@ -13,10 +13,10 @@
  * them stay in the caches; but a reader gives back at once what came while it slept (LEADS_MAX).
  */
 #define XDP_FILL_LEAD 1152
-#define XDP_FILL_MARGIN 1024
+#define XDP_FILL_MARGIN 512
 
 /* Of a packet, with that. Others are of 17 pages and a bit at the most: 42 frames. */
-#define XDP_FILL_CELLS 16
+#define XDP_FILL_CELLS 8
 #define XDP_FILL_LEAD_LONG 4096
 #define XDP_FILL_MARGIN_LONG 3072
 
