@@ -370,10 +370,11 @@ library_seen_or_ended() {
 	libraries_in_use | grep . || has_ended "$pid"
 }
 
+# Mapped to be run: "netring run" has the files of libraries mapped for a moment while it looks into them.
 libraries_in_use() {
 	local p
 	for p in $(ip netns pids "$cap_ns"); do
-		awk '{ print $6 }' "/proc/$p/maps" 2>/dev/null
+		awk '$2 ~ /x/ { print $6 }' "/proc/$p/maps" 2>/dev/null
 	done | grep -e '/libpcap[^/]*$' -e '/libnetring[^/]*$' | sort -u
 }
 

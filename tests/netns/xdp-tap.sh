@@ -60,7 +60,7 @@ DATAGRAMS=$(amount 2000 300)
 
 # tapped NAME CAPTURED PROGRAM…: datagrams to two ports of the host, one of which the filter wants. CAPTURED is how it is seen how many were captured.
 tapped() {
-	local name=$1 seen=$2 heard=0
+	local name=$1 seen=$2 heard=0 received
 	shift 2
 	rm -f "$NR_TMP/captured.pcap"
 	program_start HEARING ready "$NR_RX" "$TRANSFER" hear 7777 && program_start CAPTURING 'listening on' "$NR_RX" "$@"
@@ -75,7 +75,9 @@ tapped() {
 	nr_stop "$HEARING" || heard=1
 	grep -qx "datagrams=$DATAGRAMS" "$NR_TMP/HEARING.out" && [ $heard = 0 ]
 	ok $? "$name: the host hears all of them" "$(program_output HEARING)"
-	grep -q "^$DATAGRAMS packets received by filter" "$NR_TMP/CAPTURING.err" && grep -q '^0 packets dropped' "$NR_TMP/CAPTURING.err"
+	# What comes between pcap_activate and pcap_setfilter counts, as on libpcap: the neighbours may ask for each other's addresses.
+	received=$(sed -n 's/^\([0-9]*\) packets received by filter$/\1/p' "$NR_TMP/CAPTURING.err")
+	[ "$received" -ge "$DATAGRAMS" ] && [ "$received" -le $((DATAGRAMS + 2)) ] && grep -q '^0 packets dropped' "$NR_TMP/CAPTURING.err"
 	ok $? "$name: they are counted" "$(cat "$NR_TMP/CAPTURING.err")"
 }
 WRITE=(tcpdump -n -i nr3 -U -w "$NR_TMP/captured.pcap")
