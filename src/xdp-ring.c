@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "xdp-drive.h"
 #include "xdp-fill.h"
 #include "xdp-gather.h"
 #include "xdp-ring-open.h"
@@ -105,13 +106,6 @@ static uint32_t forget_gathered(struct xdp_queue *queue, uint32_t position, uint
 	return continued;
 }
 
-/* There are no bytes to be had: it is only to be called. */
-static void call_kernel(struct packet_ring *ring)
-{
-	if (recvfrom(ring->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) < 0)
-		return;
-}
-
 /* The consumer of the receive ring goes on, and the frames go back. Returns how many packets they were. */
 static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 {
@@ -141,7 +135,7 @@ static uint32_t release_cells(struct packet_ring *ring, uint32_t cells)
 	/* Release: with what of it was no packet. */
 	__atomic_store_n(&queue->consumed, queue->consumed + cells, __ATOMIC_RELEASE);
 	if (unlikely(__atomic_load_n(queue->fill.flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP))
-		call_kernel(ring);
+		xdp_drive_call(ring);
 	return packets;
 }
 
@@ -558,35 +552,6 @@ static int stats(struct packet_ring *ring, struct netring_stats *stats, struct n
 	return 0;
 }
 
-/*
- * Where the kernel copies packets, it learns which of the driver's queues is to be polled from the first one (up to Linux 6.12, in native mode), or when
- * the socket is bound, if the driver names it (since 6.15, netif_queue_set_napi). Else each call would be for nothing, and disturb it. Asked behind the
- * first packet.
- */
-static void look_for_driver(struct packet_ring *ring)
-{
-	unsigned id = 0;
-	socklen_t size = sizeof(id);
-
-	ring->xdp->driven = getsockopt(ring->fd, SOL_SOCKET, SO_INCOMING_NAPI_ID, &id, &size) == 0 && id != 0;
-	ring->drives = ring->xdp->driven;
-	if (!ring->drives)
-		log_write(&ring->log, LOG_INFO,
-			  "%s: the kernel copies packets, and does not let its driver be polled for receive queue %u; only the ring is",
-			  ring->interface, ring->xdp->number);
-}
-
-/* While it spins, a reader that finds nothing polls the driver, where that can be done. */
-static void drive(struct packet_ring *ring)
-{
-	const struct xdp_queue *queue = ring->xdp;
-
-	if (!queue->zero_copy && !queue->driven && queue->consumed != 0)
-		look_for_driver(ring);
-	if (queue->zero_copy || queue->driven)
-		call_kernel(ring);
-}
-
 const struct packet_ring_kind xdp_ring = {
 	.version = 0,
 	.in_flight = IN_FLIGHT,
@@ -595,7 +560,7 @@ const struct packet_ring_kind xdp_ring = {
 	.is_ours = is_ours,
 	.stats = stats,
 	.close = xdp_ring_close,
-	.drive = drive,
+	.drive = xdp_drive,
 	.list = list,
 	.release = release,
 	.cell_of = cell_of,
