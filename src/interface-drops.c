@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The adapter's counters. The descriptor of /sys/class/net is the process's, kept while an interface is open; it is used only where the path leads
- * nowhere. Nobody waits for its lock, which a forked child may find taken for ever: who does not get it does without.
+ * nowhere.
  */
 #include "interface-drops.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +30,37 @@ static const char *const drivers_of_rx_dropped[] = {
 	"vmxnet3",   /* no memory; what the device had no buffers for is in ethtool -S alone */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned users;	/* of folder */
-static int folder = -1; /* read without the lock */
+/* Changed as one, and without a lock: a signal handler or a forked child would find it taken. */
+static struct folder {
+	int fd; /* -1: none */
+	unsigned users;
+} __attribute__((aligned(sizeof(uint64_t)))) folder = { -1, 0 };
+
+static struct folder load_folder(void)
+{
+	struct folder now;
+
+	__atomic_load(&folder, &now, __ATOMIC_ACQUIRE);
+	return now;
+}
+
+static bool change_folder(struct folder from, struct folder to)
+{
+	return __atomic_compare_exchange(&folder, &from, &to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
 
 static void take_folder(void)
 {
-	if (pthread_mutex_trylock(&lock) != 0)
-		return;
-	if (users++ == 0)
-		__atomic_store_n(&folder, open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC), __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&lock);
+	for (;;) {
+		struct folder now = load_folder(), taken = { now.fd, now.users + 1 };
+
+		if (now.users == 0)
+			taken.fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (change_folder(now, taken))
+			return;
+		if (now.users == 0 && taken.fd >= 0)
+			close(taken.fd);
+	}
 }
 
 /*
@@ -60,21 +79,24 @@ static bool is_no_file(int fd)
 
 static void leave_folder(void)
 {
-	if (pthread_mutex_trylock(&lock) != 0)
+	for (;;) {
+		struct folder now = load_folder(), left = { now.fd, now.users - 1 };
+
+		if (now.users == 1)
+			left.fd = -1;
+		if (!change_folder(now, left))
+			continue;
+		if (now.users == 1 && now.fd >= 0 && is_no_file(now.fd))
+			close(now.fd);
 		return;
-	if (users > 0 && --users == 0 && folder >= 0) {
-		if (is_no_file(folder))
-			close(folder);
-		__atomic_store_n(&folder, -1, __ATOMIC_RELAXED);
 	}
-	pthread_mutex_unlock(&lock);
 }
 
 /* A file of the interface's folder: NUL-terminated, cut to size. False if there is none. */
 static bool read_file(const char *name, const char *file, char *text, size_t size)
 {
 	char path[sizeof(FOLDER) + IFNAMSIZ + 64];
-	int fd, kept = __atomic_load_n(&folder, __ATOMIC_RELAXED);
+	int fd, kept = load_folder().fd;
 	ssize_t length;
 
 	snprintf(path, sizeof(path), FOLDER "/%s/%s", name, file);

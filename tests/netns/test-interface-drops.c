@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -205,6 +206,38 @@ START_TEST(test_descriptors)
 }
 END_TEST
 
+static void *open_and_close(void *unused)
+{
+	for (int i = 0; i < 3000; i++) {
+		struct interface_drops own;
+
+		interface_drops_open(&own, NAME);
+		interface_drops_close(&own);
+	}
+	return unused;
+}
+
+/* The descriptor is neither lost between threads that come and go nor closed under one that stays. */
+START_TEST(test_threads)
+{
+	unsigned before = open_descriptors();
+	pthread_t threads[8];
+
+	stand_in(NULL);
+	for (int stays = 0; stays < 2; stays++) {
+		if (stays)
+			interface_drops_open(&drops, NAME);
+		for (int i = 0; i < 8; i++)
+			ck_assert_int_eq(pthread_create(&threads[i], NULL, open_and_close, NULL), 0);
+		for (int i = 0; i < 8; i++)
+			pthread_join(threads[i], NULL);
+		ck_assert_uint_eq(open_descriptors(), before + (unsigned)stays);
+	}
+	interface_drops_close(&drops);
+	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
 START_TEST(test_no_interface)
 {
 	stand_in(NULL);
@@ -241,6 +274,7 @@ int main(void)
 	tcase_add_test(cases, test_large_and_late);
 	tcase_add_test(cases, test_chroot_without_privilege);
 	tcase_add_test(cases, test_descriptors);
+	tcase_add_test(cases, test_threads);
 	tcase_add_test(cases, test_no_interface);
 	tcase_add_test(cases, test_alternative_name);
 	suite_add_tcase(suite, cases);
