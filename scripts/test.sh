@@ -64,6 +64,16 @@ step() {
 	fi
 }
 
+# failures_in LOG: the checks that failed, each with the comments behind it; and how the log ends, if its test ended without a failed check.
+failures_in() {
+	awk '/^(FAIL|ERROR|XPASS): / { print; name = $2; shown = 0; next }
+		/^((not )?ok|PASS:|SKIP:|XFAIL:) / { name = "" }
+		name != "" && /^# / && index($0, "# " name ": ") != 1 && shown++ < 20 { print "  " substr($0, 1, 300) }' "$1"
+	if grep -q '^ERROR: ' "$1" && ! grep -q '^FAIL: ' "$1"; then
+		tail -n 15 "$1" | cut -c 1-300 | sed 's/^/  /'
+	fi
+}
+
 # add_result FILE: counts what a .trs file says, one line for each test point; the names are in the log beside it.
 add_result() {
 	local trs=$1 log=${1%.trs}.log pass bad skip line
@@ -73,9 +83,9 @@ add_result() {
 	passed=$((passed + pass))
 	failed=$((failed + bad))
 	[ "$required" != 1 ] || failed=$((failed + skip))
-	while read -r line; do
+	while IFS= read -r line; do
 		failures+=("$line")
-	done < <(grep -E '^(FAIL|ERROR|XPASS): ' "$log")
+	done < <(failures_in "$log")
 	while read -r line; do
 		skips+=("$line")
 	done < <(grep -E '^(SKIP|XFAIL): ' "$log")

@@ -25,7 +25,7 @@ flows() {
 }
 
 is_recorded() {
-	flows 2>/dev/null | grep -q '4999 .*\.9 '
+	flows 2>/dev/null | grep -q '\.4999 .*\.9 '
 }
 
 compare "argus records flows" -e '10.77.0.102.80 +tcp +7 +6 ' recorded

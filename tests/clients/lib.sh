@@ -349,14 +349,15 @@ waits_for_packets() {
 
 # The packet socket is there (and the filter): note which library it came from.
 wait_capturing() { # INTERFACE [filtered|expression]
+	local seen=
 	wait_for 20 captures_or_ended "$@"
-	capturing "$@" || fail "the program has ended instead of capturing"
+	[ -n "$seen" ] || fail "the program has ended instead of capturing"
 	note_library
 }
 
-# A daemon's first process may end, so its socket is asked for first.
+# A daemon's first process may end, so its socket is asked for first. Seen once is enough: who sleeps in poll on AF_XDP wakes up now and then.
 captures_or_ended() {
-	capturing "$@" || has_ended "$pid"
+	if capturing "$@"; then seen=yes; else has_ended "$pid"; fi
 }
 
 # Note the path of every libpcap mapped by a process of the capture namespace. A

@@ -7,6 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 set_up tcpdump ping
 
+# The last frame. The number alone is in one time stamp out of 3000, too.
+end='\.4999 > '
+
 # What a capture that ends by SIGINT printed, counted and returned.
 report() {
 	no_clock <out
@@ -25,7 +28,7 @@ printed_until_the_end() { # INTERFACE TCPDUMP_ARG... -- TRAFFIC...
 	start tcpdump -l -n -i "${args[@]}"
 	wait_capturing "$interface" filtered
 	send "$@" end
-	wait_for 20 has_line out 4999
+	wait_for 20 has_line out "$end"
 	stop INT
 	report
 }
@@ -45,7 +48,7 @@ on_any() { # LINKTYPE
 	wait_capturing '*' filtered
 	ip netns exec "$gen_ns" ping -q -c 5 -i 0.01 -e 77 -s 8 10.77.0.2 >ping.out || fail "no ping"
 	send icmp:3 end
-	wait_for 20 has_line out 4999
+	wait_for 20 has_line out "$end"
 	stop INT
 	report
 }
@@ -69,7 +72,7 @@ end_seen() {
 	in) outward=0 ;;
 	out) inward=0 ;;
 	esac
-	[ "$(grep -c '4999' out)" -ge $((inward + outward)) ]
+	[ "$(grep -c "$end" out)" -ge $((inward + outward)) ]
 }
 
 # Every byte printed: the payload as the program sees it.
@@ -123,7 +126,7 @@ gives_up_root() { # USER
 	wait_capturing cap0 filtered
 	wait_for 20 has_user "$1"
 	send small:20 end
-	wait_for 20 has_line out 4999
+	wait_for 20 has_line out "$end"
 	awk '/^(Uid|Gid|CapEff)/' "/proc/$pid/status"
 	stop INT
 	report
@@ -172,7 +175,7 @@ immediate() {
 	start tcpdump -l -n --immediate-mode -i cap0 udp port 5000 or port 4999
 	wait_capturing cap0 filtered
 	send small:50 end
-	wait_for 20 has_line out 4999
+	wait_for 20 has_line out "$end"
 	stop INT
 	report
 }
