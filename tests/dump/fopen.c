@@ -148,7 +148,7 @@ static void *receive(void *fd)
 
 static bool received_within_seconds(size_t length)
 {
-	for (int i = 0; i < 500 && __atomic_load_n(&received_length, __ATOMIC_SEQ_CST) < length; i++)
+	for (int i = 0; i < 2000 && __atomic_load_n(&received_length, __ATOMIC_SEQ_CST) < length; i++)
 		usleep(10000);
 	return __atomic_load_n(&received_length, __ATOMIC_SEQ_CST) >= length;
 }

@@ -168,7 +168,15 @@ static void inner_read(u_char *unused, const struct pcap_pkthdr *header, const u
 	kill(getpid(), SIGKILL);
 }
 
-/* Sends the input through a pipe, and kills the reader when that has seen all and waits for more. */
+static bool almost_all_is_there(void)
+{
+	return *dumped == (long)(PACKETS * RECORD) && 24 + *dumped - size_of(OUT) < 4096;
+}
+
+/*
+ * Sends the input through a pipe, and kills the reader when that has seen all and waits for more: then it has nothing left to do, so what is not in
+ * the file soon never will be.
+ */
 static void feed_and_kill(int pipe_fd, pid_t victim)
 {
 	static char bytes[24 + PACKETS * RECORD];
@@ -177,9 +185,8 @@ static void feed_and_kill(int pipe_fd, pid_t victim)
 
 	if (write(pipe_fd, bytes, size) != (ssize_t)size)
 		_exit(1);
-	for (int i = 0; i < 5000 && *dumped < (long)(PACKETS * RECORD); i++)
+	for (int i = 0; i < 10000 && !almost_all_is_there(); i++)
 		usleep(1000);
-	usleep(100000); /* and it sleeps */
 	kill(victim, SIGKILL);
 	_exit(0);
 }

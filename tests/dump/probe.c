@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CASE_DEADLINE_MS 30000
+#define CASE_DEADLINE_MS 120000 /* only what hangs comes so far; a loaded machine takes half a minute for what is done in one second elsewhere */
 
 static const struct {
 	const struct test_case *cases;

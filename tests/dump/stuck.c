@@ -5,6 +5,7 @@
  */
 #include "probe.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,11 +41,34 @@ static bool is_full(void)
 	return poll(&pipe, 1, 0) == 0;
 }
 
+/* Whether a thread of this process sleeps in a write to it. */
+static bool is_written_to(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	const struct dirent *entry;
+	char path[300], call[64], wanted[32];
+	bool found = false;
+
+	snprintf(wanted, sizeof(wanted), "%d %#x ", SYS_write, (unsigned)fileno(pcap_dump_file(stuck)));
+	while ((entry = readdir(threads)) != NULL) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/syscall", entry->d_name);
+		file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		found |= fgets(call, sizeof(call), file) != NULL && strncmp(call, wanted, strlen(wanted)) == 0;
+		fclose(file);
+	}
+	closedir(threads);
+	return found;
+}
+
+/* And the thread sleeps in the next write. */
 static void wait_until_full(void)
 {
-	for (int i = 0; i < 1000 && !is_full(); i++)
+	for (int i = 0; i < 1000 && !(is_full() && is_written_to()); i++)
 		usleep(10000);
-	usleep(50000); /* and it sleeps in the next write */
 }
 
 static void *dump_for_ever(void *unused)

@@ -143,7 +143,7 @@ static void forked_beside(int unused)
 		int status;
 
 		if (child == 0) {
-			alarm(5);
+			alarm(60);
 			pcap_dump_close(open_dump(dead_handle(), OUT));
 			_exit(0);
 		}
