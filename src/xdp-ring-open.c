@@ -46,6 +46,7 @@ _Static_assert(XDP_LONG_PACKET + XDP_FRAME_METADATA <= XDP_FILL_CELLS * (2048 - 
 /* A queue of a process that is dead, or of a handle that has just been closed, is released by a worker of the kernel's. */
 #define BUSY_MS 2000
 #define BUSY_LOOK_MS 5
+#define BUSY_LATE_LOOKS 40
 
 /* A ring of fewer could run over while its reader sleeps for a moment: it has to take what comes in that time, at any rate that there is. */
 #define REST_FRAMES_MIN 16384
@@ -251,7 +252,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* 0, or the errno. Waits until end_ms for a queue that is in use. */
+/* 0, or the errno. Waits until end_ms for a queue that is in use; and a little longer, because the whole machine may have stood still until then. */
 static int bind_patiently(const struct packet_ring *ring, uint16_t flags, uint64_t end_ms)
 {
 	const struct sockaddr_xdp address = {
@@ -260,11 +261,12 @@ static int bind_patiently(const struct packet_ring *ring, uint16_t flags, uint64
 		.sxdp_ifindex = (uint32_t)ring->ifindex,
 		.sxdp_queue_id = ring->xdp->number,
 	};
+	unsigned late = 0;
 
 	while (bind(ring->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		int err = errno;
 
-		if (err != EBUSY || now_ms() >= end_ms)
+		if (err != EBUSY || (now_ms() >= end_ms && ++late > BUSY_LATE_LOOKS))
 			return err;
 		poll(NULL, 0, BUSY_LOOK_MS);
 	}

@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "capture.h"
 #include "fault.h"
@@ -31,6 +32,24 @@ static const struct sock_filter filter[] = {
 };
 
 static enum netring_backend backend = NETRING_BACKEND_XDP;
+
+/* The machine stands still for 3 seconds between any two looks at the clock, of which the last is when what was failing works again. */
+static unsigned looks_left;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	static time_t lost_s;
+	int ret = __real_clock_gettime(clock, now);
+
+	if (looks_left > 0) {
+		now->tv_sec += lost_s += 3;
+		if (--looks_left == 0)
+			fault_disarm();
+	}
+	return ret;
+}
 
 /* Two queues of one interface, or ring buffers, so that there is something to take back when the second fails. */
 static int open_capture(struct netring **capture, struct netring_error *error)
@@ -238,6 +257,21 @@ START_TEST(busy_for_a_while)
 }
 END_TEST
 
+/* Then nobody has had time to give it free. */
+START_TEST(busy_while_the_machine_stands_still)
+{
+	struct netring_error error = { "" };
+	struct netring *capture;
+
+	fault_arm(FAULT_BIND, 2, EBUSY, FAULT_FROM_THEN_ON);
+	looks_left = 20;
+	ck_assert_msg(open_capture(&capture, &error) == 0, "%s", error.text);
+	ck_assert_uint_eq(looks_left, 0);
+	ck_assert(fault_disarm());
+	netring_close(capture);
+}
+END_TEST
+
 START_TEST(stats_and_wait)
 {
 	struct netring_error error = { "" };
@@ -318,6 +352,7 @@ int main(void)
 	tcase_add_test(tcase, no_memory_for_frames);
 	tcase_add_test(tcase, no_permission);
 	tcase_add_test(tcase, busy_for_a_while);
+	tcase_add_test(tcase, busy_while_the_machine_stands_still);
 	tcase_add_test(tcase, stats_and_wait);
 	tcase_add_test(tcase, filters);
 	suite_add_tcase(suite, tcase);
