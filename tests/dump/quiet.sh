@@ -7,7 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 dump_set_up tcpdump
 
-PATIENCE=4 # seconds; tcpdump's time-out is one of them
+PATIENCE=15 # seconds; tcpdump's time-out is one of them
+HELD=4      # seconds after which libpcap still holds them back
 
 # quiet NAME PROGRAM…: what comes to FILE; killed in the end.
 quiet() {
@@ -64,7 +65,7 @@ FILE=$FOLDER/quiet.pcap
 on stock
 start_capture "$RECORD" loop nr1 "$FILE" || echo "# did not start"
 send 3 200 0
-nr_wait "$PATIENCE" has_packets "$FILE" 3
+nr_wait "$HELD" has_packets "$FILE" 3
 ok $(($? == 0)) "libpcap holds three packets back" "$(contents "$FILE")"
 pull_plug "$PID"
 

@@ -73,12 +73,13 @@ nr_wide_pair() {
 
 nr_receives() { [[ $(in_rx ip link show "$1") == *LOWER_UP* ]]; }
 
-# nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up.
+# nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up. Where the machine stood still for a part of the time, or
+# each look takes long, it does not count: there are ten looks for each second at least.
 nr_wait() {
-	local deadline=$((SECONDS + $1 + 1))
+	local deadline=$((SECONDS + $1 + 1)) looks=$(($1 * 10))
 	shift
 	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
+		[ "$((looks -= 1))" -gt 0 ] || [ "$SECONDS" -lt "$deadline" ] || return 1
 		sleep 0.02
 	done
 }
