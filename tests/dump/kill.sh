@@ -10,6 +10,8 @@ dump_set_up tcpdump
 
 KILLS=${NETRING_TESTS_KILLS:-60}
 BURST=15000
+SLOW_BURST=40000
+SLOW_RATE=4000 # a second
 SEED=${NETRING_TESTS_SEED:-$RANDOM}
 RANDOM=$SEED
 FILE=$FOLDER/killed.pcap
@@ -30,7 +32,7 @@ start_number() {
 
 # pull_the_plug N: leaves in REASON what is wrong.
 pull_the_plug() {
-	local before=$((1 + RANDOM % 3000)) size=$((60 + RANDOM % 1341)) line sender packets
+	local before=$((1 + RANDOM % 3000)) size=$((60 + RANDOM % 1341)) burst=$BURST rate=0 line sender packets
 	REASON=
 	start_number "$1" || { REASON="did not start" && return; }
 	send "$before" "$size" 0
@@ -39,16 +41,19 @@ pull_the_plug() {
 		REASON="$before packets of $size bytes before the idle moment: $(contents "$FILE")"
 		return
 	fi
-	nr_start sender "$NR_TX" "$NUMBERED" send nr0 "$BURST" "$size" "$before"
+	# A third of the bursts take ten seconds, so that the plug is certainly pulled in the middle. All packets of any fit into the ring.
+	(($1 % 3)) || { burst=$SLOW_BURST && rate=$SLOW_RATE; }
+	nr_start sender "$NR_TX" "$NUMBERED" send nr0 "$burst" "$size" "$before" "$rate"
 	# Where in the burst: not a wait for anything.
 	sleep "0.0$((RANDOM % 6))$((RANDOM % 10))"
+	[ "$rate" = 0 ] || nr_wait 10 has_bytes "$FILE" $((24 + (before + 1) * (16 + size))) || REASON="nothing of the burst comes"
 	pull_plug "$PID"
 	pull_plug "$sender"
 	line=$(contents "$FILE")
 	packets=$(field packets "$line")
 	[ "$(field broken "$line")" = 0 ] && [ "$(field gaps "$line")" = 0 ] && [ "$(field first "$line")" = 0 ] && [ "$packets" -ge "$before" ] ||
 		REASON="$before packets of $size bytes before the burst: $line"
-	in_burst=$((in_burst + (packets > before && packets < before + BURST)))
+	in_burst=$((in_burst + (packets > before && packets < before + burst)))
 	partial=$((partial + $(field partial "$line")))
 }
 

@@ -89,19 +89,33 @@ over_a_larger_file() {
 	contents out.pcap
 }
 
-# Which packet falls into which second is up to the clock: all of them, once, in order.
+# Which packet falls into which second is up to the clock: all of them, once, in order. Each quarter comes in another second than that of the latest
+# file, which ends that file.
 compressed_by_time() {
+	local quarter=$((COUNT / 4)) n latest
 	start_capture tcpdump -B 65536 -i nr1 -Z root -c "$COUNT" -G 1 -z gzip -w 'out-%s.pcap' || return 1
-	send "$COUNT" 1000 0 $((COUNT / 3))
+	for ((n = 0; n < 4; n++)); do
+		nr_wait 20 has_seconds "$n" || echo "no file number $n"
+		latest=$(seconds | tail -n 1)
+		nr_wait 20 is_later_than "${latest:-0}"
+		send "$quarter" 1000 $((n * quarter)) "$RATE"
+	done
 	nr_wait 20 nr_ended "$PID"
 	nr_stop "$PID"
 	echo "exit $?"
 	# The last file is not compressed: there is no rotation after it. The commands may outlive tcpdump.
 	nr_wait 20 one_uncompressed
 	gzip -d -f ./*.gz
-	[ "$(printf '%s\n' out-* | wc -l)" -ge 3 ] && echo "at least three files"
+	has_seconds 4 && echo "at least four files"
 	contents out-* | sed 's/ bytes=.*//'
 }
+
+# The seconds in the files' names, each once: gzip has both files for a moment.
+seconds() { find . -name 'out-*' | sed 's/[^0-9]//g' | sort -u; }
+
+has_seconds() { [ "$(seconds | wc -l)" -ge "$1" ]; }
+
+is_later_than() { [ "$(date +%s)" -gt "$1" ]; }
 
 one_uncompressed() { [ "$(printf '%s\n' out-*.pcap | wc -l)" = 1 ]; }
 
@@ -119,13 +133,12 @@ only_last_left() { [ "$(find . -name 'out.pcap*' ! -name '*.gz' | wc -l)" = 1 ];
 # A reader that goes away ends tcpdump as it does on libpcap.
 reader_leaves() {
 	start_capture bash -c "tcpdump -Z root -i nr1 -w - | head -c 1000 >/dev/null; echo \"exit \${PIPESTATUS[0]}\"" || return 1
-	for ((i = 0; i < 100; i++)); do
-		nr_ended "$PID" && break
-		send 100 1000 0 "$RATE"
-	done
+	nr_wait 20 sent_to_the_end
 	nr_stop "$PID"
 	cat "$NR_TMP/out"
 }
+
+sent_to_the_end() { nr_ended "$PID" || ! send 100 1000 0 "$RATE"; }
 
 # ended_by SIGNAL OPTION…: in the middle of traffic. What tcpdump says it has captured is what is in the file.
 ended_by() {
