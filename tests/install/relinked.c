@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <pcap/pcap.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ int main(void)
 	struct pcap_pkthdr *header;
 	const u_char *data;
 	pcap_t *p;
+	bool found = false;
 	int ret = 0;
 
 	printf("version %s\n", pcap_lib_version());
@@ -50,13 +52,12 @@ int main(void)
 		printf("open %s\n", errbuf);
 		return 1;
 	}
-	/* Somebody else's traffic may come first. */
-	for (int i = 0; i < 100 && send_datagram(); i++) {
+	/* Somebody else's traffic may come first, and nothing within the time-out. */
+	for (int i = 0; i < 1000 && ret >= 0 && !found && send_datagram(); i++) {
 		ret = pcap_next_ex(p, &header, &data);
-		if (ret != 1 || (header->caplen >= 49 && memcmp(data + 42, "netring", 7) == 0))
-			break;
+		found = ret == 1 && header->caplen >= 49 && memcmp(data + 42, "netring", 7) == 0;
 	}
-	printf("captured %d\n", ret);
+	printf("captured %d: %s\n", found, ret < 0 ? pcap_geterr(p) : "");
 	pcap_close(p);
-	return ret != 1;
+	return !found;
 }
