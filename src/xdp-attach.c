@@ -64,20 +64,12 @@ static int refuse(const struct xdp_program_options *options, const struct occupa
 	return error_set(error, EBUSY, "%s has an XDP program already: %s, id %u", options->interface, occupant->name, occupant->id);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Whether to look again: nobody is there any more, or it may be what a dying process leaves behind. */
-static bool may_go_away(const struct occupant *occupant, uint64_t deadline_ms)
+/* Whether to look again: nobody is there any more, or it may be what a dying process leaves behind. Counts looks: the machine may stand still meanwhile. */
+static bool may_go_away(const struct occupant *occupant, unsigned *looks)
 {
 	const struct timespec pause = { 0, PAUSE_MS * 1000000 };
 
-	if ((occupant->id && strcmp(occupant->name, XDP_ATTACH_NAME) != 0) || now_ms() >= deadline_ms)
+	if ((occupant->id && strcmp(occupant->name, XDP_ATTACH_NAME) != 0) || (*looks)++ == XDP_ATTACH_PATIENCE_MS / PAUSE_MS)
 		return false;
 	nanosleep(&pause, NULL);
 	return true;
@@ -85,15 +77,15 @@ static bool may_go_away(const struct occupant *occupant, uint64_t deadline_ms)
 
 int xdp_attach_check(const struct libbpf *bpf, const struct xdp_program_options *options, struct netring_error *error)
 {
-	uint64_t deadline_ms = now_ms() + XDP_ATTACH_PATIENCE_MS;
 	struct occupant occupant = { 0 };
+	unsigned looks = 0;
 	int ret;
 
 	do {
 		ret = find_occupant(bpf, options, &occupant, error);
 		if (ret < 0 || !occupant.id)
 			return ret;
-	} while (may_go_away(&occupant, deadline_ms));
+	} while (may_go_away(&occupant, &looks));
 	return refuse(options, &occupant, error);
 }
 
@@ -134,8 +126,8 @@ static int make_link(const struct libbpf *bpf, const struct xdp_program_options 
 		     struct netring_error *error)
 {
 	const struct bpf_link_create_opts how = { .sz = sizeof(how), .flags = mode };
-	uint64_t deadline_ms = now_ms() + XDP_ATTACH_PATIENCE_MS;
 	struct occupant occupant = { 0 };
+	unsigned looks = 0;
 	int ret;
 
 	do {
@@ -149,7 +141,7 @@ static int make_link(const struct libbpf *bpf, const struct xdp_program_options 
 		ret = find_occupant(bpf, options, &occupant, error);
 		if (ret < 0)
 			return ret;
-	} while (may_go_away(&occupant, deadline_ms));
+	} while (may_go_away(&occupant, &looks));
 	return refuse(options, &occupant, error);
 }
 
