@@ -116,6 +116,13 @@ add_link() {
 		peer name "gen$n" netns "$gen_ns" address "02:00:00:0$n:77:01"
 	set_end "$cap_ns" "cap$n" "$net.2" "$net.1" "02:00:00:0$n:77:01"
 	set_end "$gen_ns" "gen$n" "$net.1" "$net.2" "02:00:00:0$n:77:02"
+	wait_for 20 has_queue "$cap_ns" "cap$n"
+	wait_for 20 has_queue "$gen_ns" "gen$n"
+}
+
+# The end that was up first gets its queue from the kernel's link watch, some time after the other is up. Until then what it sends is lost, without an error.
+has_queue() { # NAMESPACE INTERFACE
+	ip -n "$1" link show "$2" | grep -q 'qdisc noqueue'
 }
 
 set_end() { # NAMESPACE INTERFACE ADDRESS NEIGHBOUR NEIGHBOUR_MAC
