@@ -17,6 +17,14 @@ report() {
 	cat err
 }
 
+# What to wait for: packets that come before a filter is set are counted as received.
+kind_of() { # LAST_ARGUMENT, a filter if there is a blank in it
+	case $1 in
+	*' '*) echo expression ;;
+	*) echo filtered ;;
+	esac
+}
+
 printed_until_the_end() { # INTERFACE TCPDUMP_ARG... -- TRAFFIC...
 	local args=("$1") interface=$1
 	shift
@@ -26,7 +34,7 @@ printed_until_the_end() { # INTERFACE TCPDUMP_ARG... -- TRAFFIC...
 	done
 	shift
 	start tcpdump -l -n -i "${args[@]}"
-	wait_capturing "$interface" filtered
+	wait_capturing "$interface" "$(kind_of "${args[-1]}")"
 	send "$@" end
 	wait_for 20 has_line out "$end"
 	stop INT
@@ -35,7 +43,7 @@ printed_until_the_end() { # INTERFACE TCPDUMP_ARG... -- TRAFFIC...
 
 counted() { # N: -c N, then tcpdump ends by itself
 	start tcpdump -l -n -i cap0 -c "$1" udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:20
 	finish
 	no_clock <out
@@ -45,7 +53,7 @@ counted() { # N: -c N, then tcpdump ends by itself
 
 on_any() { # LINKTYPE
 	start tcpdump -l -n -y "$1" -i any "icmp or port 4999"
-	wait_capturing '*' filtered
+	wait_capturing '*' expression
 	ip netns exec "$gen_ns" ping -q -c 5 -i 0.01 -e 77 -s 8 10.77.0.2 >ping.out || fail "no ping"
 	send icmp:3 end
 	wait_for 20 has_line out "$end"
@@ -56,7 +64,7 @@ on_any() { # LINKTYPE
 # Both ways at once: pings the kernel answers, and frames from each side.
 direction() { # in | out | inout
 	start tcpdump -l -n -t -i cap0 -Q "$1" "icmp or port 4999"
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	ip netns exec "$gen_ns" ping -q -c 5 -i 0.01 -e 77 -s 8 10.77.0.2 >ping.out || fail "no ping"
 	send icmp:3
 	send_back icmp:3 end
@@ -82,7 +90,7 @@ hex() {
 
 signal_usr1() {
 	start tcpdump -l -n -i cap0 udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:30
 	wait_for 20 has_lines out 30
 	kill -USR1 "$pid"
@@ -95,7 +103,7 @@ signal_usr1() {
 
 ended_by() { # SIGNAL
 	start tcpdump -l -n -i cap0 udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:3
 	wait_for 20 has_lines out 3
 	stop "$1"
@@ -105,7 +113,7 @@ ended_by() { # SIGNAL
 # Idle: the signal has to wake the reader, no packet does.
 interrupted_idle() {
 	start tcpdump -l -n -i cap0 udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	wait_for 20 has_line err '^listening on'
 	wait_for 20 sleeping
 	stop INT
@@ -123,7 +131,7 @@ has_user() { # NAME
 # -Z: root is given up between activate and setfilter.
 gives_up_root() { # USER
 	start tcpdump -l -n -i cap0 -Z "$1" udp port 5000 or port 4999
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	wait_for 20 has_user "$1"
 	send small:20 end
 	wait_for 20 has_line out "$end"
@@ -155,7 +163,7 @@ device_deleted() {
 	ip -n "$cap_ns" link add gone0 address 02:00:00:00:77:09 type veth peer name gone1
 	ip -n "$cap_ns" link set gone0 up
 	start tcpdump -l -n -i gone0 udp port 5000
-	wait_capturing gone0 filtered
+	wait_capturing gone0 expression
 	ip -n "$cap_ns" link del gone0
 	finish
 	report
@@ -163,7 +171,7 @@ device_deleted() {
 
 nanoseconds() {
 	start tcpdump -l -n --nano -i cap0 udp port 5000
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:5
 	wait_for 20 has_lines out 5
 	stop INT
@@ -173,7 +181,7 @@ nanoseconds() {
 
 immediate() {
 	start tcpdump -l -n --immediate-mode -i cap0 udp port 5000 or port 4999
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send small:50 end
 	wait_for 20 has_line out "$end"
 	stop INT
