@@ -23,9 +23,11 @@ flow_complete() { # CONNECTIONS
 
 reassembled() {
 	start tcpflow -i cap0 -o flows tcp port 80
-	wait_capturing cap0 filtered
-	send http:5
-	wait_for 20 flow_complete 5
+	wait_capturing cap0 expression
+	# The flow of the last segment is there when all that was sent before has been read, also the ends of the connections.
+	send http:5 last_segment
+	wait_for 20 has_line 'flows/010.077.000.101.04999-010.077.000.102.00080' the-end-0
+	flow_complete 5 || fail "the connections are not complete"
 	stop INT
 	flows
 }
@@ -36,7 +38,7 @@ real_connection() {
 	start_peer "$python" -m http.server -b 10.77.0.1 80
 	wait_for 20 is_listening "$gen_ns" 80
 	start tcpflow -i cap0 -o flows tcp src port 80
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	ip netns exec "$cap_ns" "$python" -c '
 import urllib.request as r
 open("got", "wb").write(r.urlopen("http://10.77.0.1/page").read())'
@@ -53,7 +55,7 @@ whole_page() {
 
 printed() {
 	start tcpflow -i cap0 -c -B tcp port 80
-	wait_capturing cap0 filtered
+	wait_capturing cap0 expression
 	send http:2
 	wait_for 20 has_line out 'line 099 of page 1'
 	stop INT

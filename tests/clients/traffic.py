@@ -179,6 +179,11 @@ def kind_end(count):
         yield udp(b"the-end-%d" % i, sport=4999, dport=9, ident=9000 + i)
 
 
+def kind_last_segment(count):
+    """Data of a connection of its own, on the HTTP port: who has it has seen all that was sent before."""
+    for i in range(count):
+        yield tcp(b"the-end-%d" % i, 0x18, 5000, 1, sport=4999)
+
 
 def main(args):
     interface, gap_ms, reverse, kinds = args[0], 1.0, False, []
