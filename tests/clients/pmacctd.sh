@@ -14,11 +14,19 @@ accounted() { # PACKETS FILTER...
 	wait_capturing cap0
 	send mix
 	wait_for 30 has_accounted "$wanted"
-	# The children hold the capturing socket, too.
-	ip netns exec "$cap_ns" ss -H -0 -p | grep -F '*:cap0' | grep -o pmacctd | uniq -c
-	stop INT
+	# The child holds the capturing socket, too; and for a moment every second who prints the table.
+	wait_for 20 held_by 2
+	echo "the socket is the parent's and the child's"
+	kill -USR1 "$pid"
+	wait_for 20 has_line err 'received_packets='
+	# Its exit status is 0 or 1: whether the parent waits already when the child ends is a race of its own.
+	stop INT >/dev/null
 	sums
-	grep -o 'received_packets=.*' out
+	grep -m 1 -o 'received_packets=.*' err
+}
+
+held_by() { # PROCESSES
+	[ "$(ip netns exec "$cap_ns" ss -H -0 -p | grep -F '*:cap0' | grep -o pmacctd | wc -l)" = "$1" ]
 }
 
 # Counters by flow, over all the tables printed so far.
