@@ -18,11 +18,20 @@ sniffed() {
 	start_bettercap "set net.sniff.verbose true; set net.sniff.filter udp or tcp; set net.sniff.output $PWD/out.pcap; net.sniff on"
 	wait_capturing cap0 expression
 	send http:3 dns:5 small:20 end
-	wait_for 30 has_line out 'discard'
+	wait_for 30 has_line out.pcap the-end-0
+	# Events are printed by other threads: in any order, and before or after the packet is in the file. One for each packet but DNS questions.
+	wait_for 30 has_events 65
 	packets --live out.pcap
-	# Events are printed by other threads: in any order.
-	grep -aoE '\[net\.sniff\.[a-z.]+\] .*' out | sort
-	kill -KILL "$pid"
+	events | sort
+	stop KILL
+}
+
+events() {
+	grep -aoE '\[net\.sniff\.[a-z.]+\] .*' out
+}
+
+has_events() { # COUNT
+	[ "$(events | wc -l)" -ge "$1" ]
 }
 
 compare "bettercap net.sniff prints and writes" -e 'GET www.example.com/page2' -e 'packet 70 on' sniffed
