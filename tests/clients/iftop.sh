@@ -7,9 +7,10 @@
 set_up iftop ping
 
 # iftop looks at the clock when a packet arrives: frames between others, which
-# it does not count, keep it going until it has printed once and ended.
+# it does not count, keep it going until it has printed once and ended. The pings
+# have to be over by then, also on a machine that stands still for some seconds.
 counted() { # IFTOP_ARG...
-	start iftop -t -s 3 -n -N -P "$@" -i cap0
+	start iftop -t -s 9 -n -N -P "$@" -i cap0
 	wait_capturing cap0
 	ip netns exec "$gen_ns" ping -q -c 20 -i 0.01 -e 77 -s 100 10.77.0.2 >ping.out || fail "no ping"
 	wait_for 30 ended_by_ticks

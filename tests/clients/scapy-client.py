@@ -31,7 +31,7 @@ def do_send():
 def do_ask():
     answered, silent = srp(Ether(dst="ff:ff:ff:ff:ff:ff")
                            / ARP(pdst=["10.77.0.1", "10.77.0.66"]),
-                           iface="cap0", timeout=1)
+                           iface="cap0", timeout=5)
     for _, answer in answered:
         print(answer.summary(), bytes(answer).hex())
     print(len(silent), "silent")
