@@ -123,13 +123,23 @@ is "captures for top" "tcpdump" top t
 netring=$netring_built
 
 # Without = among the words it is one process of netring at most.
-begin=${EPOCHREALTIME/./}
-for _ in 1 2 3 4 5; do
+printf '#!/bin/sh\necho started >>"%s"\nexec "%s" "$@"\n' "${TMPDIR:-/tmp}/nr-$$/started" "$netring" >"${TMPDIR:-/tmp}/nr-$$/counted"
+chmod 755 "${TMPDIR:-/tmp}/nr-$$/counted"
+netring_built=$netring netring=${TMPDIR:-/tmp}/nr-$$/counted
+has "what one process offers" RING_SIZE= -- run -o RI
+[ "$(wc -l <"${TMPDIR:-/tmp}/nr-$$/started")" = 1 ]
+ok $? "it starts netring once" "$(wc -l <"${TMPDIR:-/tmp}/nr-$$/started") times"
+netring=$netring_built
+# The shortest time of twenty is what it takes: the others wait for the CPU, too.
+least=1000000
+for _ in {1..20}; do
+	begin=${EPOCHREALTIME/./}
 	offers run -o RI >/dev/null
+	took=$((${EPOCHREALTIME/./} - begin))
+	[ "$took" -ge "$least" ] || least=$took
 done
-took=$(((${EPOCHREALTIME/./} - begin) / 5000))
-[ "$took" -lt 50 ]
-ok $? "it is quick" "$took ms"
+[ "$least" -lt 50000 ]
+ok $? "it is quick" "$least us"
 
 # Strange words break nothing.
 # shellcheck disable=SC1003,SC2016 # they are meant to be strange

@@ -121,11 +121,16 @@ if [ -e /sys/class/net/eth0 ]; then
 	"$NETRING" tune eth0 --json >"$NR_TMP/json" && valid <"$NR_TMP/json" && look 'j["mode"] == "dry_run" and not any(x["outcome"] for x in j["settings"])' <"$NR_TMP/json"
 	ok $? "dry run on this machine's eth0" "$(cat "$NR_TMP/json")"
 fi
-start=$(date +%s%N)
-"$NETRING" tune lo --record >/dev/null
-took=$((($(date +%s%N) - start) / 1000000))
-[ "$took" -lt 100 ] || { [ "$took" -lt 1000 ] && [ "$(cut -d. -f1 /proc/loadavg)" -gt 2 ]; }
-ok $? "the facts are found in less than 100 ms" "$took ms"
+# The shortest time of ten is what it takes: the others wait for the CPU, or for another test's locks in the kernel, too.
+least=1000000
+for _ in {1..10}; do
+	start=${EPOCHREALTIME/./}
+	"$NETRING" tune lo --record >/dev/null
+	took=$((${EPOCHREALTIME/./} - start))
+	[ "$took" -ge "$least" ] || least=$took
+done
+[ "$least" -lt 100000 ] || { [ "$least" -lt 1000000 ] && [ "$(cut -d. -f1 /proc/loadavg)" -gt 2 ]; }
+ok $? "the facts are found in less than 100 ms" "$least us"
 
 # Recorded hosts
 
