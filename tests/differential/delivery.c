@@ -271,7 +271,7 @@ static void in_the_callback(const char *device, int immediate, unsigned header_l
 				 .header_length = header_length };
 	struct packets packets = { .header_length = header_length };
 	pcap_t *p = open_how(&(struct how){ .device = device, .timeout_ms = 10, .immediate = immediate, .nonblock = 1 });
-	int64_t deadline = now_ms() + 2000;
+	int64_t deadline = now_ms() + 20000;
 
 	send_in(1, 60);
 	send_in(1, 61);
@@ -284,7 +284,7 @@ static void in_the_callback(const char *device, int immediate, unsigned header_l
 	    placed.count, placed.aligned, placed.aligned_16n4, placed.scribbled);
 	placed = (struct placed){ .aligned = true, .scribbled = true, .header_length = header_length + 4 };
 	send_tagged(60, &tag, 1);
-	deadline = now_ms() + 2000;
+	deadline = now_ms() + 20000;
 	while (placed.count < 1 && now_ms() < deadline)
 		pcap_dispatch(p, -1, look_and_scribble, (u_char *)&placed);
 	say("tagged: n=%u aligned=%d", placed.count, placed.aligned);

@@ -126,25 +126,44 @@ void say_stats(pcap_t *p, const char *label)
 
 /* ---- the guard ---- */
 
+/*
+ * The guard counts in short steps, and a step that took long counts as a short one: when the whole process has stood still, because its
+ * (virtual) CPU was taken away, the reader first gets the time to see what came meanwhile.
+ */
+#define GUARD_STEP_MS 20
+
 static struct {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t stopped;
 	pcap_t *handle;
-	struct timespec deadline;
+	unsigned ms;
 	bool stop, fired;
 } guard = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void guard_step(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += GUARD_STEP_MS * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	while (!guard.stop && pthread_cond_timedwait(&guard.stopped, &guard.lock, &end) != ETIMEDOUT)
+		;
+}
 
 static void *guard_run(void *unused)
 {
 	(void)unused;
 	pthread_mutex_lock(&guard.lock);
-	while (!guard.stop) {
-		if (pthread_cond_timedwait(&guard.stopped, &guard.lock, &guard.deadline) == ETIMEDOUT && !guard.stop) {
-			guard.fired = true;
-			pcap_breakloop(guard.handle);
-			break;
-		}
+	for (unsigned ms = 0; !guard.stop && ms < guard.ms; ms += GUARD_STEP_MS)
+		guard_step();
+	if (!guard.stop) {
+		guard.fired = true;
+		pcap_breakloop(guard.handle);
 	}
 	pthread_mutex_unlock(&guard.lock);
 	return NULL;
@@ -159,13 +178,7 @@ void guard_start(pcap_t *p, unsigned ms)
 	pthread_cond_init(&guard.stopped, &attributes);
 	guard.handle = p;
 	guard.stop = guard.fired = false;
-	clock_gettime(CLOCK_MONOTONIC, &guard.deadline);
-	guard.deadline.tv_sec += ms / 1000;
-	guard.deadline.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (guard.deadline.tv_nsec >= 1000000000) {
-		guard.deadline.tv_nsec -= 1000000000;
-		guard.deadline.tv_sec++;
-	}
+	guard.ms = ms;
 	if (pthread_create(&guard.thread, NULL, guard_run, NULL) != 0)
 		give_up("no thread");
 }
@@ -210,26 +223,33 @@ int guarded_loop(pcap_t *p, const char *label, int count, struct packets *packet
 
 /* ---- reading ---- */
 
-/* Non-blocking reads with waits on the descriptor: ends at `count`, or after `silence_ms` without a packet. */
+#define READ_STEP_MS 20
+
+/*
+ * Non-blocking reads with waits on the descriptor: ends at `count`, or after `silence_ms` without a packet. As the guard, it takes a
+ * wait that was long because the process stood still for a short one.
+ */
 static unsigned read_until(pcap_t *p, struct packets *packets, unsigned count, int silence_ms)
 {
 	char errbuf[PCAP_ERRBUF_SIZE] = "";
 	unsigned before = packets->count;
 	int was = pcap_getnonblock(p, errbuf);
-	int64_t last = now_ms();
+	int64_t silent_ms = 0, last = now_ms();
 
 	pcap_setnonblock(p, 1, errbuf);
-	while (packets->count - before < count && now_ms() - last < silence_ms) {
+	while (packets->count - before < count && silent_ms < silence_ms) {
+		int64_t now;
 		int rc;
 
-		readable(pcap_get_selectable_fd(p), 20);
+		readable(pcap_get_selectable_fd(p), READ_STEP_MS);
 		rc = pcap_dispatch(p, -1, collect, (u_char *)packets);
 		if (rc < 0) {
 			say_code(p, "read", rc);
 			break;
 		}
-		if (rc > 0)
-			last = now_ms();
+		now = now_ms();
+		silent_ms = rc > 0 ? 0 : silent_ms + (now - last < READ_STEP_MS ? now - last : READ_STEP_MS);
+		last = now;
 	}
 	if (was == 0)
 		pcap_setnonblock(p, 0, errbuf);

@@ -109,7 +109,7 @@ static void nonblocking_over_down(int immediate)
 	say_stats(p, "stats");
 	link_up(CAP);
 	send_in(2, 60);
-	deadline = now_ms() + 2000;
+	deadline = now_ms() + 20000;
 	while (packets.count < 2 && now_ms() < deadline)
 		if (pcap_dispatch(p, -1, collect, (u_char *)&packets) < 0)
 			break;
@@ -137,7 +137,7 @@ static void queued_over_down(void)
 {
 	for (int immediate = 0; immediate <= 1; immediate++) {
 		struct packets packets = { 0 };
-		int64_t deadline = now_ms() + 2000;
+		int64_t deadline = now_ms() + 20000;
 		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .immediate = immediate,
 						    .nonblock = 1 });
 
@@ -226,7 +226,7 @@ static void deleted_nonblocking(void)
 {
 	for (int i = 0; i < 1; i++) {
 		struct packets packets = { 0 };
-		int64_t deadline = now_ms() + 3000;
+		int64_t deadline = now_ms() + 20000;
 		int rc = 0;
 		pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .nonblock = 1 });
 
@@ -256,7 +256,7 @@ static void deleted_under_any(void)
 static void deleted_queued(void)
 {
 	struct packets packets = { 0 };
-	int64_t deadline = now_ms() + 3000;
+	int64_t deadline = now_ms() + 20000;
 	int rc = 0;
 	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = 10, .nonblock = 1 });
 

@@ -128,17 +128,31 @@ static void rejected_loop(void)
 
 /* ---- 26: how long a packet is held ---- */
 
-static void lone_packet(int timeout_ms, int immediate, int64_t limit_ms)
+static int64_t time_of_a_packet(pcap_t *p)
 {
 	struct packets packets = { 0 };
-	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = timeout_ms, .immediate = immediate });
 	int64_t start;
 
 	send_in(1, 60);
 	start = now_ms();
 	guarded_dispatch(p, "dispatch", 1, &packets, 5000);
-	say("timeout %d immediate %d: n=%u in time=%s", timeout_ms, immediate, packets.count,
-	    now_ms() - start <= limit_ms ? "yes" : "no");
+	say("n=%u", packets.count);
+	return now_ms() - start;
+}
+
+/* The shortest time of three is that of the library: the machine may stand still now and then. */
+static void lone_packet(int timeout_ms, int immediate, int64_t limit_ms)
+{
+	pcap_t *p = open_how(&(struct how){ .device = CAP, .timeout_ms = timeout_ms, .immediate = immediate });
+	int64_t shortest_ms = INT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		int64_t took_ms = time_of_a_packet(p);
+
+		if (took_ms < shortest_ms)
+			shortest_ms = took_ms;
+	}
+	say("timeout %d immediate %d: in time=%s", timeout_ms, immediate, shortest_ms <= limit_ms ? "yes" : "no");
 	pcap_close(p);
 }
 
@@ -159,11 +173,11 @@ static void lone_packets_immediate(void)
 static void long_timeout_holds(void)
 {
 	struct packets packets = { 0 };
-	pcap_t *p = open_live(CAP, 1500);
+	pcap_t *p = open_live(CAP, 6000);
 
 	send_in(1, 60);
 	say("readable within 300 ms=%d", readable(pcap_get_selectable_fd(p), 300));
-	guarded_dispatch(p, "dispatch", 1, &packets, 8000);
+	guarded_dispatch(p, "dispatch", 1, &packets, 20000);
 	say("n=%u", packets.count);
 }
 
@@ -227,6 +241,8 @@ static void nonblock_before(void)
 	guarded_dispatch(p, "dispatch", -1, &packets, 1000);
 	send_in(2, 60);
 	say("readable=%d", readable(pcap_get_selectable_fd(p), 1000));
+	/* Both, even if the timer has closed a block between them. */
+	sleep_ms(100);
 	guarded_dispatch(p, "dispatch", -1, &packets, 1000);
 	say("set=%d", pcap_setnonblock(p, 0, errbuf));
 	say("get=%d", pcap_getnonblock(p, errbuf));
@@ -319,6 +335,8 @@ static void level_triggered(int immediate)
 	say("idle=%d", readable(fd, 100));
 	send_in(5, 60);
 	say("queued=%d", readable(fd, 1000));
+	/* The timer may have closed a block between two of them; by now it has closed the next one, too. */
+	sleep_ms(100);
 	for (int i = 0; i < 4; i++) {
 		say("dispatch(1)=%d", pcap_dispatch(p, 1, collect, (u_char *)&packets));
 		say("readable=%d", readable(fd, 0));

@@ -20,7 +20,6 @@ expected=${XDP_TAP_DIFFERENCES:-$here/xdp-tap-differences.txt}
 . "$here/variants.sh"
 
 variants_begin "$@"
-export NR_CASE_SECONDS=60
 expected_anyway "$here/expected-differences.txt"
 
 # The log says other things of XDP, so it is not on stderr. The host gets every packet, so the probe's witness sees them.

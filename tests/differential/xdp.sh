@@ -19,8 +19,6 @@ expected=${XDP_DIFFERENCES:-$here/xdp-differences.txt}
 . "$here/variants.sh"
 
 variants_begin "$@"
-export NR_CASE_SECONDS=60
-
 # See handles.c: packets are captured from the first sign of interest on.
 export NR_INTEREST=1
 
