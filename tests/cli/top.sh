@@ -164,7 +164,7 @@ ok $? "the worst comes first" "$(cat "$NR_TMP/screen")"
 for size in 60x10 200x50 20x5 300x24 80x24; do
 	nr_wait 10 takes_size "${size%x*}" "${size#*x}"
 	ok $? "resized to $size" "$(cat "$NR_TMP/screen")"
-	[ "$size" = 20x5 ] || nr_wait 5 has 'the program reads too slowly'
+	[ "$size" = 20x5 ] || nr_wait 15 has 'the program reads too slowly'
 	ok $? "$size says who loses" "$(cat "$NR_TMP/screen")"
 done
 keys s
@@ -234,6 +234,8 @@ colours() {
 	nr_wait 10 has 'reads too slowly'
 	keys q
 	nr_wait 10 shell_is_back
+	# What the screen shows may still be on its way to the file.
+	nr_wait 10 grep -q 'reads too slowly' "$NR_TMP/written"
 	"${TMUX_SERVER[@]}" pipe-pane
 	grep -q 'reads too slowly' "$NR_TMP/written" && grep -c $'\033\[[0-9;]*3[0-9]m' "$NR_TMP/written"
 }
@@ -279,6 +281,7 @@ nr_wait 10 shell_is_back
 
 cat >"$NR_TMP/liar.py" <<'END'
 import fcntl, os, random, struct, sys, time
+random.seed(int(sys.argv[2]))
 text = b"\x1b[2J\x1b[31m\x07\r\n\xff\xc3\x28\xe2\x82%s%n\t\x9b1m"
 ring = lambda: struct.pack("<Ii64sQQIIII9QIIIIQ", 2, random.randrange(-1, 3), text, *[random.getrandbits(random.randrange(1, 65)) for _ in range(2)],
     *[random.getrandbits(32) for _ in range(4)], *[random.getrandbits(random.randrange(1, 65)) for _ in range(9)], 1, random.getrandbits(1),
@@ -299,7 +302,9 @@ while os.getppid() == int(sys.argv[1]):
             os.pwrite(fd, ring(), 256 * (2 + 3 * i + n))
     time.sleep(0.03)
 END
-python3 "$NR_TMP/liar.py" $$ >"$NR_TMP/out" &
+seed=$RANDOM
+echo "# the seed of the pages that lie: $seed"
+python3 "$NR_TMP/liar.py" $$ "$seed" >"$NR_TMP/out" &
 liar=$!
 NR_PIDS+=("$liar")
 nr_wait 10 grep -q ready "$NR_TMP/out"
