@@ -7,8 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 set_up node npm tcpdump
 
-# Built from source against libpcap-dev, in a directory of this run.
-npm install --prefix "$work/npm" --no-audit --no-fund cap@0.2.1 >"$work/npm.log" 2>&1
+# Built from source against libpcap-dev, in a directory of this run. The registry may be slow to answer, or not to be reached for a while.
+npm install --prefix "$work/npm" --no-audit --no-fund --prefer-offline --fetch-retries=6 cap@0.2.1 >"$work/npm.log" 2>&1
 [ -e "$work/npm/node_modules/cap/build/Release/cap.node" ] || {
 	diag_file "$work/npm.log"
 	cannot_run "could not install the npm package cap"
