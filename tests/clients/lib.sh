@@ -257,12 +257,14 @@ fail() {
 	exit 1
 }
 
-# CLIENT_TESTS_PATIENCE overrides all SECONDS: shorter where failures are wanted.
+# CLIENT_TESTS_PATIENCE overrides all SECONDS: shorter where failures are wanted. There are ten looks for each second at least: a time in which the
+# machine stood still does not count.
 wait_for() { # SECONDS CONDITION [ARG]...
-	local deadline=$((SECONDS + ${CLIENT_TESTS_PATIENCE:-$1}))
+	local patience=${CLIENT_TESTS_PATIENCE:-$1}
+	local deadline=$((SECONDS + patience)) looks=$((patience * 10))
 	shift
 	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || fail "gave up waiting for: $*"
+		[ "$((looks -= 1))" -gt 0 ] || [ "$SECONDS" -lt "$deadline" ] || fail "gave up waiting for: $*"
 		sleep 0.02
 	done
 }
