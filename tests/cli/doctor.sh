@@ -41,7 +41,8 @@ doctor() {
 	status=$?
 }
 
-# says NAME STATUS EXPRESSION COMMAND…: of the JSON, which keeps its schema. STATUS any: where the load of the machine counts, 0 or 1.
+# says NAME STATUS EXPRESSION COMMAND…: of the JSON, which keeps its schema. STATUS any: where the load of the machine counts, 0 or 1. It counts where there
+# is a sample.
 says() {
 	says_name=$1 says_status=$2 says_expression=$3
 	shift 3
@@ -126,7 +127,7 @@ says "the host, and each interface" 1 'set(i) >= {"lo", "nr1", "br7", "nr8", "nr
 	in_rx env NETRING_BACKEND=libpcap "${DOCTOR[@]}"
 expect "a line for each" 1 '^  nr8 +costs packets  NETRING_BACKEND=libpcap' in_rx env NETRING_BACKEND=libpcap "$NETRING" doctor
 in_rx ip link set nr8 down
-says "one that is down does not make the host unfit" 1 'i["nr8"]["verdict"] == "broken" and "down" in i["nr8"]["why"] and "carrier" in i["nr9"]["why"] and i["nr1"]["verdict"] == "fine"' in_rx "${DOCTOR[@]}"
+says "one that is down does not make the host unfit" 1 'i["nr8"]["verdict"] == "broken" and "down" in i["nr8"]["why"] and "carrier" in i["nr9"]["why"] and i["nr1"]["verdict"] == "fine"' in_rx "${DOCTOR[@]}" -s 0
 nr_start pid "$NR_RX" tcpdump -i nr1 -w /dev/null 2>"$NR_TMP/tcpdump"
 nr_wait 10 grep -q listening "$NR_TMP/tcpdump"
 says "another capture is seen" 0 '"1 packet socket" in f["sockets"]["seen"]' in_rx "${DOCTOR[@]}" -s 0 nr1
@@ -137,10 +138,17 @@ in_rx "$NETRING" doctor nr1 -s 0 >"$NR_TMP/present"
 [ -s "$NR_TMP/later" ] && [ "$(grep -c . "$NR_TMP/later")" = "$(grep -c . "$NR_TMP/present")" ]
 ok $? "a recording is judged as what was recorded" "$(diff "$NR_TMP/present" "$NR_TMP/later")"
 
-nr_start pid "$NR_TX" "$abs_top_builddir/bench/blast" -i nr0 -c 400000 -r 40000 >"$NR_TMP/blast"
-received() { [ "$(in_rx cat /proc/net/dev | sed -n 's/^ *nr1: *[0-9]* *\([0-9]*\) .*/\1/p')" -gt 2000 ]; }
+nr_start pid "$NR_TX" "$abs_top_builddir/bench/blast" -i nr0 -c 10000000 -r 40000 >"$NR_TMP/blast"
+counted() { in_rx cat /proc/net/dev | sed -n 's/^ *nr1: *[0-9]* *\([0-9]*\) .*/\1/p'; }
+received() { [ "$(counted)" -gt 2000 ]; }
 nr_wait 10 received
-says "the rate is that of now" any '10000 < d["packets_per_second"] < 100000 and "packets/s" in f["rate"]["seen"] and f["stall"]["group"] == "fine"' in_rx "${DOCTOR[@]}" nr1
+# However slowly they come where the CPU is away: no more in the sample of a second than from before doctor began until it has ended.
+before=$(counted)
+doctor in_rx "${DOCTOR[@]}" nr1
+after=$(counted)
+value=$(python3 "$LOOK" look "1000 < d['packets_per_second'] <= $((after - before)) and 'packets/s' in f['rate']['seen'] and f['stall']['group'] == 'fine'" <"$NR_TMP/json")
+[ "$status" -le 1 ] && [ "$value" = True ]
+ok $? "the rate is that of now" "status $status; from $before to $after; $(cat "$NR_TMP/json")"
 nr_stop "$pid"
 
 # with BACKEND NAME STATUS EXPRESSION: what is said of another capture of that kind.
@@ -187,7 +195,7 @@ nr_wait 20 grep -q ready "$NR_TMP/count"
 says "a capture that runs" any 'f["capture"]["group"] == "fine" and "count (process " in f["capture"]["what"] and "ring of 64 KiB" in f["capture"]["seen"]' in_rx "${DOCTOR[@]}" nr1
 kill -STOP "$pid"
 says "a capture that is stopped" 1 'f["capture"]["group"] == "costs_packets" and f["capture"]["mend"] == ["kill -CONT '"$pid"'"]' in_rx "${DOCTOR[@]}" nr1
-says "which the line of its interface says, too" 1 'i["nr1"]["verdict"] == "costs_packets" and "is stopped" in i["nr1"]["why"] and i["lo"]["verdict"] == "fine"' in_rx "${DOCTOR[@]}"
+says "which the line of its interface says, too" 1 'i["nr1"]["verdict"] == "costs_packets" and "is stopped" in i["nr1"]["why"] and (i["lo"]["verdict"] == "fine" or "limit with receiving" in i["lo"]["why"])' in_rx "${DOCTOR[@]}"
 kill -CONT "$pid"
 nr_stop "$pid"
 
