@@ -312,24 +312,26 @@ static bool is_on_page(const struct process *self, const struct stats_writer *wr
 	return self->map && (char *)writer->capture == self->map + (size_t)writer->first * STATS_RECORD;
 }
 
-/* A forked child never is on its parent's page: it knows of none, or of one elsewhere. */
+static void give_back_place(struct process *self, const struct stats_writer *writer)
+{
+	mark(self, writer->first, writer->records, false);
+	store_release(&writer->capture->kind, (uint32_t)STATS_FREE);
+	if (--self->captures == 0)
+		give_up_page(self);
+}
+
+/* A forked child never is on its parent's page: it knows of none, or of one elsewhere. Another thread's capture may just find the page lost. */
 void stats_page_close(struct stats_writer *writer)
 {
 	struct process *self = process;
 
 	if (!writer->capture)
 		return;
-	if (!is_on_page(self, writer)) {
-		if (stats_page_is_ours(writer))
-			__atomic_store_n(&writer->capture->state, (uint32_t)STATS_CLOSED, __ATOMIC_RELAXED);
-		writer->capture = NULL;
-		return;
-	}
 	pthread_mutex_lock(&self->lock);
-	mark(self, writer->first, writer->records, false);
-	store_release(&writer->capture->kind, (uint32_t)STATS_FREE);
-	if (--self->captures == 0)
-		give_up_page(self);
+	if (is_on_page(self, writer))
+		give_back_place(self, writer);
+	else if (stats_page_is_ours(writer))
+		__atomic_store_n(&writer->capture->state, (uint32_t)STATS_CLOSED, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&self->lock);
 	writer->capture = NULL;
 }

@@ -388,6 +388,45 @@ START_TEST(test_descriptor_closed)
 }
 END_TEST
 
+/* Runs once, in the place of another thread, when the next lock is about to be taken. */
+static void (*before_lock)(void);
+
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+	void (*now)(void) = before_lock;
+
+	before_lock = NULL;
+	if (now)
+		now();
+	return __real_pthread_mutex_lock(lock);
+}
+
+static struct stats_writer next_capture;
+
+static void open_on_another_page(void)
+{
+	close(page_fd());
+	next_capture = open_place(1);
+}
+
+/* Another thread opens a capture, and finds the descriptor closed, while this one closes the last capture of the page before. */
+START_TEST(test_page_changes_at_close)
+{
+	struct stats_writer writer = open_place(1);
+
+	before_lock = open_on_another_page;
+	stats_page_close(&writer);
+	deliver(&next_capture, 9);
+	ck_assert_uint_eq(find(getpid()).captures, 1);
+	ck_assert_uint_eq(find(getpid()).ring.delivered, 9);
+	stats_page_close(&next_capture);
+	ck_assert_int_lt(page_fd(), 0);
+}
+END_TEST
+
 /* The same without another capture in between: what the last one closes must be its own. */
 START_TEST(test_number_reused)
 {
@@ -739,6 +778,7 @@ int main(void)
 	tcase_add_test(tests, test_two_pages);
 	tcase_add_test(tests, test_first_thread_ended);
 	tcase_add_test(tests, test_descriptor_closed);
+	tcase_add_test(tests, test_page_changes_at_close);
 	tcase_add_loop_test(tests, test_number_reused, 0, 2);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_odd_content);
