@@ -43,6 +43,7 @@ bool dump_fork_is_near;
 /* Recursive, because programs close their dumpers in signal handlers, wherever that finds them. */
 static pthread_mutex_t list_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_key_t end_of_thread;
+static unsigned forks_ended; /* changed with the list locked */
 
 /* The list. */
 
@@ -260,12 +261,18 @@ static struct dump_stream *next_to_write(unsigned round, bool *all)
 	return NULL;
 }
 
+static unsigned next_round(void)
+{
+	static unsigned rounds;
+
+	return __atomic_add_fetch(&rounds, 1, __ATOMIC_RELAXED);
+}
+
 /* Writes everything that is not in the hands of another thread. False if something is. */
 static bool flush_all(void)
 {
-	static unsigned rounds;
-	unsigned round = __atomic_add_fetch(&rounds, 1, __ATOMIC_RELAXED);
 	struct dump_stream *found, stream;
+	unsigned round = next_round();
 	bool all = true;
 
 	for (;;) {
@@ -282,6 +289,27 @@ static bool flush_all(void)
 }
 
 /*
+ * Locks the list when nothing waits; unless tried that often, then in any case. Another thread's fork may keep this one waiting for the list: when it
+ * ends it lets everybody dump, and what has been dumped since has to be written as well.
+ */
+static void flush_and_lock(void)
+{
+	for (int tries = 0;; tries++) {
+		unsigned ended = __atomic_load_n(&forks_ended, __ATOMIC_ACQUIRE);
+		bool all;
+
+		__atomic_store_n(&dump_fork_is_near, true, __ATOMIC_SEQ_CST);
+		all = flush_all();
+		dump_streams_lock();
+		if (tries == FORK_TRIES || (all && ended == forks_ended))
+			return;
+		dump_streams_unlock();
+		if (!all)
+			nanosleep(&fork_pause, NULL);
+	}
+}
+
+/*
  * Behind fork there are two of each stream, and bytes that wait in it would be written by both. So none wait, and other threads do not dump until
  * it is done. A stream that another thread is busy with is waited for, but not for ever: that thread may be stuck in a pipe. The lists are
  * locked when this returns.
@@ -289,16 +317,14 @@ static bool flush_all(void)
 static void before_fork(void)
 {
 	dump_thread.forks = true;
-	__atomic_store_n(&dump_fork_is_near, true, __ATOMIC_SEQ_CST);
-	for (int tries = 0; tries < FORK_TRIES && !flush_all(); tries++)
-		nanosleep(&fork_pause, NULL);
-	dump_streams_lock();
+	flush_and_lock();
 	savefile_streams_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
 	__atomic_store_n(&dump_fork_is_near, false, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&forks_ended, 1, __ATOMIC_RELEASE); /* who sees it announces his own fork behind that */
 	dump_thread.forks = false;
 	savefile_streams_after_fork_in_parent();
 	dump_streams_unlock();

@@ -2,7 +2,9 @@
 /* Dumpers and threads. */
 #include "probe.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -155,6 +157,113 @@ static void forked_beside(int unused)
 	say("hung=%d", hung);
 }
 
+/*
+ * Two threads fork, and the second has to wait for the first; then a third dumps, and the second must not take what that has in memory into its child.
+ * The last handler before a fork, which each thread of these goes through, is registered before the library has its own.
+ */
+static __thread enum { NOBODY, FIRST, SECOND } forker;
+static pid_t second_thread, dumping_thread;
+static sem_t second_may, dumping_may;
+static bool second_forks, dumped;
+
+static bool is_asleep(pid_t thread)
+{
+	char path[64], text[256] = "", *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		give_up("%s", path);
+	close(fd);
+	state = strstr(text, ") ");
+	return state && state[2] == 'S';
+}
+
+/* Until that is true, or the thread sleeps for a reason of its own. */
+static void wait_until(const bool *what, const sem_t *may, pid_t thread)
+{
+	int value = 1;
+
+	for (int tries = 0; tries < 20000 && !__atomic_load_n(what, __ATOMIC_SEQ_CST); tries++) {
+		sem_getvalue((sem_t *)may, &value);
+		if (value == 0 && is_asleep(thread))
+			return;
+		usleep(100);
+	}
+}
+
+static void at_fork(void)
+{
+	if (forker == FIRST) {
+		sem_post(&second_may);
+		wait_until(&second_forks, &second_may, second_thread);
+	} else if (forker == SECOND) {
+		__atomic_store_n(&second_forks, true, __ATOMIC_SEQ_CST);
+		sem_post(&dumping_may);
+		wait_until(&dumped, &dumping_may, dumping_thread);
+	}
+}
+
+static void register_first(void)
+{
+	pthread_atfork(at_fork, NULL, NULL);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(void) = register_first;
+
+/* What a child writes at its exit is what two processes have; of stock that is what stdio holds back. */
+static void fork_as(int which)
+{
+	pid_t child;
+
+	forker = which;
+	child = fork();
+	if (child == 0 && on_netring())
+		exit(0);
+	if (child == 0)
+		_exit(0);
+	forker = NOBODY;
+	waitpid(child, NULL, 0);
+}
+
+static void *fork_second(void *unused)
+{
+	__atomic_store_n(&second_thread, gettid(), __ATOMIC_SEQ_CST);
+	while (sem_wait(&second_may) != 0)
+		;
+	fork_as(SECOND);
+	return unused;
+}
+
+static void *dump_when_told(void *unused)
+{
+	__atomic_store_n(&dumping_thread, gettid(), __ATOMIC_SEQ_CST);
+	while (sem_wait(&dumping_may) != 0)
+		;
+	dump_packets(dumpers[0], 10, 1, 100);
+	__atomic_store_n(&dumped, true, __ATOMIC_SEQ_CST);
+	return unused;
+}
+
+static void forks_at_once(int unused)
+{
+	pthread_t second, dumping;
+
+	(void)unused;
+	dumpers[0] = open_dump(dead_handle(), OUT);
+	dump_packets(dumpers[0], 0, 10, 100);
+	pthread_create(&second, NULL, fork_second, NULL);
+	pthread_create(&dumping, NULL, dump_when_told, NULL);
+	while (!__atomic_load_n(&second_thread, __ATOMIC_SEQ_CST) || !__atomic_load_n(&dumping_thread, __ATOMIC_SEQ_CST))
+		usleep(100);
+	fork_as(FIRST);
+	pthread_join(second, NULL);
+	pthread_join(dumping, NULL);
+	pcap_dump_close(dumpers[0]);
+	say_packets("closed", OUT);
+}
+
 const struct test_case thread_cases[] = {
 	{ "threads: one dumper, locked", one_dumper, 1, 0, NULL },
 	{ "threads: one dumper", one_dumper, 0, EVERYWHERE, NULL },
@@ -162,5 +271,6 @@ const struct test_case thread_cases[] = {
 	{ "threads: a thread that flushes", flusher, 0, EVERYWHERE, NULL },
 	{ "threads: handed on", handed_on, 0, 0, NULL },
 	{ "threads: one forks while another opens and closes", forked_beside, 0, 0, NULL },
+	{ "threads: two fork at once while another dumps", forks_at_once, 0, 0, NULL },
 	{ NULL, NULL, 0, 0, NULL },
 };
