@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancellation.h"
 #include "dump-failure.h"
 #include "dumper.h"
 #include "savefile-streams.h"
@@ -316,6 +317,7 @@ static void flush_and_lock(void)
  */
 static void before_fork(void)
 {
+	dump_thread.cancel_state = cancellation_put_off(); /* fork is no place where programs expect that */
 	dump_thread.forks = true;
 	flush_and_lock();
 	savefile_streams_before_fork();
@@ -328,6 +330,7 @@ static void after_fork_in_parent(void)
 	dump_thread.forks = false;
 	savefile_streams_after_fork_in_parent();
 	dump_streams_unlock();
+	cancellation_allow(dump_thread.cancel_state);
 }
 
 static void after_fork_in_child(void)
@@ -337,6 +340,7 @@ static void after_fork_in_child(void)
 	list_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 	savefile_streams_after_fork_in_child();
 	dumpers_forked();
+	cancellation_allow(dump_thread.cancel_state);
 }
 
 void dump_let_fork(FILE *file)

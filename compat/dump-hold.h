@@ -35,6 +35,7 @@ struct dump_thread {
 	unsigned held_count;
 	int64_t held_since_ms;	/* something has been held since then, between reads; 0: not known yet */
 	bool forks, ends;
+	int cancel_state;	/* while it forks: whether it could be cancelled before */
 };
 
 /* Reached without a call, as it is for each packet. */

@@ -98,12 +98,13 @@ void dumper_forget(const FILE *file)
 
 	dump_streams_lock();
 	dumper = search(file);
-	if (dumper) {
+	if (dumper)
 		dump_stream_remove(&dumper->stream);
-		dumper->kind->forget(dumper);
-		free_dumper(dumper);
-	}
 	dump_streams_unlock();
+	if (!dumper)
+		return;
+	dumper->kind->forget(dumper); /* may wait for the disk, and be cancelled there */
+	free_dumper(dumper);
 }
 
 void dumpers_forked(void)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancellation.h"
 #include "config.h"
 #include "dump-failure.h"
 #include "log.h"
@@ -89,6 +90,7 @@ void savefile_stream_failed(const FILE *file, int errnum, unsigned lost)
 {
 	struct stream *stream;
 	char text[160];
+	int state = cancellation_put_off();
 
 	pthread_mutex_lock(&lock);
 	stream = *place_of(file);
@@ -105,10 +107,12 @@ void savefile_stream_failed(const FILE *file, int errnum, unsigned lost)
 		}
 	}
 	pthread_mutex_unlock(&lock);
+	cancellation_allow(state);
 }
 
 void savefile_stream_closed(const FILE *file)
 {
+	int state = cancellation_put_off();
 	struct stream **place;
 
 	pthread_mutex_lock(&lock);
@@ -119,6 +123,7 @@ void savefile_stream_closed(const FILE *file)
 		forget(place);
 	}
 	pthread_mutex_unlock(&lock);
+	cancellation_allow(state);
 }
 
 void savefile_streams_sum_up(void)

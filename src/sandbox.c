@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "cancellation.h"
 #include "own-descriptor.h"
 #include "self-status.h"
 
@@ -67,10 +68,11 @@ static void open_status(void)
 
 static void before_fork(void)
 {
-	int saved_errno = errno;
+	int saved_errno = errno, state = cancellation_put_off();
 
 	if (__atomic_load_n(&watchers, __ATOMIC_RELAXED) > 0)
 		fork_state = sandbox_is_suspected() ? FORKS_SUSPECTED : FORKS_FREE;
+	cancellation_allow(state);
 	errno = saved_errno;
 }
 
@@ -82,10 +84,11 @@ static void after_fork_in_parent(void)
 /* The descriptor tells of the parent's thread. Another thread may have held the lock. Filters are inherited. */
 void sandbox_forked(void)
 {
-	int saved_errno = errno;
+	int saved_errno = errno, state;
 
 	if (fork_state == NOT_FORKING)
 		return;
+	state = cancellation_put_off();
 	lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 	if (fork_state == FORKS_FREE) {
 		open_status();
@@ -94,6 +97,7 @@ void sandbox_forked(void)
 		ticket = 0;
 	}
 	fork_state = NOT_FORKING;
+	cancellation_allow(state);
 	errno = saved_errno;
 }
 
@@ -112,18 +116,24 @@ static __attribute__((constructor)) void watch_forks(void)
 
 void sandbox_watch(void)
 {
+	int state = cancellation_put_off();
+
 	pthread_mutex_lock(&lock);
 	__atomic_add_fetch(&watchers, 1, __ATOMIC_RELAXED);
 	if (status_file.fd < 0 || (ticket == generation && !own_descriptor_is_intact(&status_file)))
 		open_status();
 	pthread_mutex_unlock(&lock);
+	cancellation_allow(state);
 }
 
 /* Closing is what every sandbox allows, and libpcap leaves nothing open either. */
 void sandbox_unwatch(void)
 {
+	int state = cancellation_put_off();
+
 	pthread_mutex_lock(&lock);
 	if (__atomic_sub_fetch(&watchers, 1, __ATOMIC_RELAXED) == 0)
 		own_descriptor_close(&status_file);
 	pthread_mutex_unlock(&lock);
+	cancellation_allow(state);
 }

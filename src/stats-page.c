@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancellation.h"
 #include "compiler.h"
 #include "self-status.h"
 
@@ -285,7 +286,7 @@ static int take_place(struct process *self, struct stats_writer *writer, unsigne
 	return 0;
 }
 
-int stats_page_open(struct stats_writer *writer, unsigned rings, struct netring_error *error)
+static int open_place(struct stats_writer *writer, unsigned rings, struct netring_error *error)
 {
 	struct self_status status = self_status_now();
 	struct process *self = process_get(status.sandboxed);
@@ -307,6 +308,14 @@ int stats_page_open(struct stats_writer *writer, unsigned rings, struct netring_
 	return ret;
 }
 
+int stats_page_open(struct stats_writer *writer, unsigned rings, struct netring_error *error)
+{
+	int state = cancellation_put_off(), ret = open_place(writer, rings, error);
+
+	cancellation_allow(state);
+	return ret;
+}
+
 static bool is_on_page(const struct process *self, const struct stats_writer *writer)
 {
 	return self->map && (char *)writer->capture == self->map + (size_t)writer->first * STATS_RECORD;
@@ -324,15 +333,18 @@ static void give_back_place(struct process *self, const struct stats_writer *wri
 void stats_page_close(struct stats_writer *writer)
 {
 	struct process *self = process;
+	int state;
 
 	if (!writer->capture)
 		return;
+	state = cancellation_put_off();
 	pthread_mutex_lock(&self->lock);
 	if (is_on_page(self, writer))
 		give_back_place(self, writer);
 	else if (stats_page_is_ours(writer))
 		__atomic_store_n(&writer->capture->state, (uint32_t)STATS_CLOSED, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&self->lock);
+	cancellation_allow(state);
 	writer->capture = NULL;
 }
 

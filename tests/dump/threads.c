@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -264,6 +265,71 @@ static void forks_at_once(int unused)
 	say_packets("closed", OUT);
 }
 
+/* fork is no place where a thread ends: the locks that it takes would stay taken. */
+static pid_t fork_and_exit(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	return child;
+}
+
+/* fork is no place where a thread ends: the locks that it takes would stay taken. */
+static void *fork_cancelled(void *path)
+{
+	pcap_dumper_t *dumper = open_dump(dead_handle(), path);
+	pid_t child;
+
+	dump_packets(dumper, 0, 10, 100);
+	pthread_cancel(pthread_self());
+	child = fork_and_exit();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	say_child("child", child);
+	pcap_dump_close(dumper);
+	return NULL;
+}
+
+static void cancelled_in_fork(int into_fifo)
+{
+	pthread_t thread;
+	int fd = -1;
+
+	alarm(20);
+	if (into_fifo && (mkfifo(OUT, 0600) < 0 || (fd = open(OUT, O_RDWR)) < 0))
+		give_up("mkfifo");
+	pthread_create(&thread, NULL, fork_cancelled, OUT);
+	pthread_join(thread, NULL);
+	if (into_fifo)
+		close(fd);
+	say_child("child", fork_and_exit());
+}
+
+static void *dump_cancelled(void *dumper)
+{
+	pthread_cancel(pthread_self());
+	dump_packet(dumper, 0, 100);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	return NULL;
+}
+
+/* The stream has failed, and whoever dumps to it next says so, in the log; others go on when he is cancelled there. */
+static void cancelled_in_log(int unused)
+{
+	FILE *file = fopen("/dev/full", "w");
+	pcap_dumper_t *dumper = pcap_dump_fopen(dead_handle(), file);
+	pthread_t thread;
+
+	(void)unused;
+	alarm(20);
+	fflush(file);
+	pthread_create(&thread, NULL, dump_cancelled, dumper);
+	pthread_join(thread, NULL);
+	pcap_dump_close(open_dump(dead_handle(), OUT));
+	pcap_dump_close(dumper);
+	say_packets("closed", OUT);
+}
+
 const struct test_case thread_cases[] = {
 	{ "threads: one dumper, locked", one_dumper, 1, 0, NULL },
 	{ "threads: one dumper", one_dumper, 0, EVERYWHERE, NULL },
@@ -272,5 +338,8 @@ const struct test_case thread_cases[] = {
 	{ "threads: handed on", handed_on, 0, 0, NULL },
 	{ "threads: one forks while another opens and closes", forked_beside, 0, 0, NULL },
 	{ "threads: two fork at once while another dumps", forks_at_once, 0, 0, NULL },
+	{ "threads: cancelled, forks", cancelled_in_fork, false, 0, NULL },
+	{ "threads: cancelled, forks, FIFO", cancelled_in_fork, true, 0, NULL },
+	{ "threads: cancelled where a stream failed", cancelled_in_log, 0, 0, "NETRING_LOG_FILE=log" },
 	{ NULL, NULL, 0, 0, NULL },
 };

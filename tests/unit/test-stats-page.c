@@ -427,6 +427,39 @@ START_TEST(test_page_changes_at_close)
 }
 END_TEST
 
+static void *close_cancelled(void *writer)
+{
+	pthread_cancel(pthread_self());
+	stats_page_close(writer);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void *open_cancelled(void *writer)
+{
+	pthread_cancel(pthread_self());
+	stats_page_open(writer, 1, NULL);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A thread that is cancelled takes no lock along. */
+START_TEST(test_cancelled)
+{
+	struct stats_writer writer = { 0 };
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, open_cancelled, &writer), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(find(getpid()).captures, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, close_cancelled, &writer), 0);
+	pthread_join(thread, NULL);
+	writer = open_place(1);
+	stats_page_close(&writer);
+	ck_assert_int_lt(page_fd(), 0);
+}
+END_TEST
+
 /* The same without another capture in between: what the last one closes must be its own. */
 START_TEST(test_number_reused)
 {
@@ -779,6 +812,7 @@ int main(void)
 	tcase_add_test(tests, test_first_thread_ended);
 	tcase_add_test(tests, test_descriptor_closed);
 	tcase_add_test(tests, test_page_changes_at_close);
+	tcase_add_test(tests, test_cancelled);
 	tcase_add_loop_test(tests, test_number_reused, 0, 2);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_odd_content);
