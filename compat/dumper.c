@@ -252,9 +252,11 @@ void dumper_adopt_stdout(bool has_buffer)
 	is_file = S_ISREG(status.st_mode);
 	if (!has_buffer && (is_file || S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
 		setvbuf(stdout, stdout_buffer, _IOFBF, is_file ? FILE_BUFFER : PIPE_BUFFER);
-	if (stdout_is_open)
-		return;
-	stdout_is_open = true;
-	standard_output = (struct dump_stream){ .file = stdout, .is_pipe = !is_file };
-	dump_stream_add(&standard_output);
+	dump_streams_lock(); /* two threads may come here at once, and it is to be on the list once */
+	if (!stdout_is_open) {
+		standard_output = (struct dump_stream){ .file = stdout, .is_pipe = !is_file };
+		dump_stream_add(&standard_output);
+		stdout_is_open = true;
+	}
+	dump_streams_unlock();
 }
