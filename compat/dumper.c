@@ -36,7 +36,9 @@ struct cookie_stream {
 	const void *functions[4]; /* not as they were given */
 };
 
-/* Of all our streams, learned from the first; the function is the one that closes. NULL: there was none yet, or fopencookie is not glibc's. */
+/*
+ * Of all our streams, learned from each, by any thread; the function is the one that closes. NULL: there was none yet, or fopencookie is not glibc's.
+ */
 static const void *our_kind, *our_function;
 
 static struct dump_stream standard_output;
@@ -64,17 +66,18 @@ static struct dumper *search(const FILE *file)
 struct dumper *dumper_of(const FILE *file)
 {
 	const struct cookie_stream *stream = (const struct cookie_stream *)file;
+	const void *kind = __atomic_load_n(&our_kind, __ATOMIC_RELAXED), *function = __atomic_load_n(&our_function, __ATOMIC_RELAXED);
 
-	if (!our_kind || stream->kind != our_kind)
+	if (!kind || stream->kind != kind)
 		return NULL;
-	if (unlikely(!our_function))
+	if (unlikely(!function))
 		return search(file); /* a sanitizer has put a cookie of its own before ours */
-	return stream->functions[3] == our_function ? stream->cookie : NULL;
+	return stream->functions[3] == function ? stream->cookie : NULL;
 }
 
 bool dumper_is_open(const FILE *file)
 {
-	return file == stdout ? stdout_is_open : dumper_of(file) != NULL;
+	return file == stdout ? __atomic_load_n(&stdout_is_open, __ATOMIC_RELAXED) : dumper_of(file) != NULL;
 }
 
 bool dumper_owns_buffer(const FILE *file)
@@ -199,8 +202,8 @@ static FILE *make_stream(struct dumper *dumper, const char *mode)
 		return NULL;
 	file->_fileno = dumper->fd;
 	file->_wide_data = NULL; /* else freopen, which takes it for a stream of its own, writes to where fopencookie lets this point */
-	our_function = made->cookie == dumper ? made->functions[3] : NULL;
-	our_kind = made->kind;
+	__atomic_store_n(&our_function, made->cookie == dumper ? made->functions[3] : NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&our_kind, made->kind, __ATOMIC_RELAXED);
 	dumper->stream.file = file;
 	return file;
 }
@@ -256,7 +259,7 @@ void dumper_adopt_stdout(bool has_buffer)
 	if (!stdout_is_open) {
 		standard_output = (struct dump_stream){ .file = stdout, .is_pipe = !is_file };
 		dump_stream_add(&standard_output);
-		stdout_is_open = true;
+		__atomic_store_n(&stdout_is_open, true, __ATOMIC_RELAXED);
 	}
 	dump_streams_unlock();
 }

@@ -44,9 +44,11 @@ void capture_close(struct netring *capture);
  */
 static inline void capture_start(struct netring *capture)
 {
-	for (unsigned i = 0; unlikely(capture->waiting) && i < capture->ports; i++)
+	if (likely(!__atomic_load_n(&capture->waiting, __ATOMIC_RELAXED)))
+		return;
+	for (unsigned i = 0; i < capture->ports; i++)
 		xdp_program_start(&capture->port[i].program);
-	capture->waiting = false;
+	__atomic_store_n(&capture->waiting, false, __ATOMIC_RELAXED);
 }
 
 /* Packets come through XDP: they are frames (xdp-frame.h), never outgoing, and never without their VLAN tag. */

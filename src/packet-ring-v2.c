@@ -41,7 +41,7 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	}
 	ring->taken = n;
 	ring->losing |= burst->losing;
-	burst->losing |= ring->lost;
+	burst->losing |= packet_ring_has_lost(ring);
 	return (int)n;
 }
 
@@ -86,7 +86,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	}
 	list->cells += n;
 	ring->losing |= list->losing;
-	list->losing |= ring->lost;
+	list->losing |= packet_ring_has_lost(ring);
 	return (int)n;
 }
 

@@ -70,7 +70,7 @@ static int take(struct packet_ring *ring, struct netring_burst *burst, unsigned 
 	if (ret <= 0)
 		return ret;
 	burst->block_sequence = block_at(ring, ring->position)->hdr.bh1.seq_num;
-	burst->losing = (block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING) || ring->lost;
+	burst->losing = (block_at(ring, ring->position)->hdr.bh1.block_status & TP_STATUS_LOSING) || packet_ring_has_lost(ring);
 	ring->after = ring->cursor;
 	for (n = 0; n < max && (header = block_next(&ring->after)) != NULL; n++)
 		block_view(&burst->packet[n], header);
@@ -119,7 +119,7 @@ static int list(struct packet_ring *ring, uint32_t ahead, struct packet_list *li
 	/* A corrupted block stays where it is: nothing behind it can be trusted. */
 	list->cells += cursor.left == 0;
 	list->rest = cursor;
-	list->losing = (block->hdr.bh1.block_status & TP_STATUS_LOSING) || ring->lost;
+	list->losing = (block->hdr.bh1.block_status & TP_STATUS_LOSING) || packet_ring_has_lost(ring);
 	list->early_stamps = status & TP_STATUS_TS_SOFTWARE;
 	return (int)n;
 }

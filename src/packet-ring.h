@@ -206,6 +206,12 @@ static inline void packet_ring_count_delivered(struct packet_ring *ring, unsigne
 	__atomic_store_n(&ring->delivered, ring->delivered + packets, __ATOMIC_RELAXED);
 }
 
+/* Any thread may have asked what was lost. */
+static inline bool packet_ring_has_lost(const struct packet_ring *ring)
+{
+	return __atomic_load_n(&ring->lost, __ATOMIC_RELAXED);
+}
+
 /* The cell is the kernel's again: step to the next, and count down those that another filter had let in. */
 static inline void packet_ring_step(struct packet_ring *ring)
 {

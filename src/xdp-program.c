@@ -556,9 +556,9 @@ void xdp_program_start(struct xdp_program *program)
 {
 	uint32_t waits = XDP_IN_FORCE_HOST;
 
-	if (!program->waiting)
+	/* Threads may come at once: one that reads, and one that asks for statistics. */
+	if (!__atomic_exchange_n(&program->waiting, false, __ATOMIC_RELAXED))
 		return;
-	program->waiting = false;
 	/* Not if a filter has been set meanwhile: by this process, by one that it has forked, or by that which has forked it. */
 	__atomic_compare_exchange_n(&program->control->in_force, &waits, program->waiting_for, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
