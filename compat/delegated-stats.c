@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cancellation.h"
 #include "capture-stats.h"
 #include "compiler.h"
 #include "handle.h"
@@ -185,17 +186,18 @@ static void write_down(struct delegated_stats *own, const struct pcap_stat *resu
 	set(ring->unknown, (uint32_t)STATS_UNKNOWN_RING);
 }
 
-/* Two at once are one: their answers might come out of order. */
+/* Two at once are one: their answers might come out of order. A thread that is cancelled in it would be the first for ever. */
 int delegated_stats_ask(pcap_t *p, struct pcap_stat *result)
 {
 	struct delegated_stats *own = &p->delegated;
+	int state = cancellation_put_off();
 	bool is_first = !__atomic_exchange_n(&own->asking, true, __ATOMIC_ACQUIRE);
 	int ret = inner_pcap_stats(p->inner, result);
 
-	if (!is_first)
-		return ret;
-	if (ret == 0)
+	if (is_first && ret == 0)
 		write_down(own, result);
-	store_release(&own->asking, false);
+	if (is_first)
+		store_release(&own->asking, false);
+	cancellation_allow(state);
 	return ret;
 }

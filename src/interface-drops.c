@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancellation.h"
+
 #define FOLDER "/sys/class/net"
 
 static const char *const counters[INTERFACE_DROPS_COUNTERS] = { "rx_missed_errors", "rx_fifo_errors", "rx_dropped" };
@@ -173,13 +175,10 @@ void interface_drops_close(struct interface_drops *drops)
 	errno = errnum;
 }
 
-uint64_t interface_drops_now(struct interface_drops *drops)
+static void look_at_counters(struct interface_drops *drops)
 {
-	int errnum = errno;
 	uint64_t value;
 
-	if (__atomic_exchange_n(&drops->busy, true, __ATOMIC_ACQUIRE))
-		return __atomic_load_n(&drops->lost, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < drops->counters; i++) {
 		if (!read_counter(drops->name, counters[i], &value))
 			continue;
@@ -187,8 +186,17 @@ uint64_t interface_drops_now(struct interface_drops *drops)
 			__atomic_store_n(&drops->lost, drops->lost + value - drops->last[i], __ATOMIC_RELAXED);
 		drops->last[i] = value;
 	}
-	value = drops->lost;
-	__atomic_store_n(&drops->busy, false, __ATOMIC_RELEASE);
+}
+
+uint64_t interface_drops_now(struct interface_drops *drops)
+{
+	int errnum = errno, state = cancellation_put_off();
+
+	if (!__atomic_exchange_n(&drops->busy, true, __ATOMIC_ACQUIRE)) {
+		look_at_counters(drops);
+		__atomic_store_n(&drops->busy, false, __ATOMIC_RELEASE);
+	}
+	cancellation_allow(state);
 	errno = errnum;
-	return value;
+	return __atomic_load_n(&drops->lost, __ATOMIC_RELAXED);
 }

@@ -238,6 +238,28 @@ START_TEST(test_threads)
 }
 END_TEST
 
+static void *ask_cancelled(void *unused)
+{
+	pthread_cancel(pthread_self());
+	interface_drops_now(&drops);
+	pthread_testcancel();
+	return unused;
+}
+
+/* A thread that is cancelled while it asks keeps nobody else from asking. */
+START_TEST(test_cancelled)
+{
+	pthread_t thread;
+
+	stand_in(NULL);
+	interface_drops_open(&drops, NAME);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ask_cancelled, NULL), 0);
+	pthread_join(thread, NULL);
+	expect_adapter_counters();
+	interface_drops_close(&drops);
+}
+END_TEST
+
 START_TEST(test_no_interface)
 {
 	stand_in(NULL);
@@ -275,6 +297,7 @@ int main(void)
 	tcase_add_test(cases, test_chroot_without_privilege);
 	tcase_add_test(cases, test_descriptors);
 	tcase_add_test(cases, test_threads);
+	tcase_add_test(cases, test_cancelled);
 	tcase_add_test(cases, test_no_interface);
 	tcase_add_test(cases, test_alternative_name);
 	suite_add_tcase(suite, cases);
