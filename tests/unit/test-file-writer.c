@@ -31,6 +31,7 @@
 
 #include "../support/sandbox.h"
 #include "file-writer.h"
+#include "sandbox.h"
 #include "test-random.h"
 
 #define BUFFER ((size_t)512 << 10)
@@ -910,6 +911,28 @@ START_TEST(test_other_thread)
 }
 END_TEST
 
+static void *watch_cancelled(void *unused)
+{
+	pthread_cancel(pthread_self());
+	sandbox_watch();
+	sandbox_unwatch();
+	pthread_testcancel();
+	return unused;
+}
+
+/* A thread that is cancelled where it opens or closes a file takes no lock along. */
+START_TEST(test_cancelled)
+{
+	pthread_t thread;
+
+	alarm(10);
+	ck_assert_int_eq(pthread_create(&thread, NULL, watch_cancelled, NULL), 0);
+	pthread_join(thread, NULL);
+	open_file(".", O_TRUNC, FILE_WRITER_CACHED, BUFFER);
+	close_and_check();
+}
+END_TEST
+
 static Suite *file_writer_suite(void)
 {
 	Suite *suite = suite_create("file-writer");
@@ -936,6 +959,7 @@ static Suite *file_writer_suite(void)
 	tcase_add_loop_test(cases, test_full_pipe, 0, 2);
 	tcase_add_loop_test(cases, test_sandbox, 0, 3 * SANDBOX_CASES);
 	tcase_add_test(cases, test_other_thread);
+	tcase_add_test(cases, test_cancelled);
 	suite_add_tcase(suite, cases);
 	return suite;
 }
