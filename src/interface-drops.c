@@ -57,7 +57,7 @@ static void take_folder(void)
 		struct folder now = load_folder(), taken = { now.fd, now.users + 1 };
 
 		if (now.users == 0)
-			taken.fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			taken.fd = open(FOLDER, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (change_folder(now, taken))
 			return;
 		if (now.users == 0 && taken.fd >= 0)
@@ -66,17 +66,12 @@ static void take_folder(void)
 }
 
 /*
- * Programs close descriptors that they do not know, and the number may be somebody else's by now. A sandbox may forbid fstat, so it is asked by mmap,
- * a call of libpcap's: folders cannot be mapped, files can.
+ * Programs close descriptors that they do not know, and the number may be somebody else's by now. A sandbox may forbid fstat, so it is asked by mmap, a
+ * call of libpcap's. It maps nothing: of a path alone (O_PATH) it says EBADF, of anything that can be read or written something else.
  */
-static bool is_no_file(int fd)
+static bool is_path(int fd)
 {
-	void *map = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (map == MAP_FAILED)
-		return errno == ENODEV;
-	munmap(map, 1);
-	return false;
+	return mmap(NULL, 0, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EBADF;
 }
 
 static void leave_folder(void)
@@ -88,7 +83,7 @@ static void leave_folder(void)
 			left.fd = -1;
 		if (!change_folder(now, left))
 			continue;
-		if (now.users == 1 && now.fd >= 0 && is_no_file(now.fd))
+		if (now.users == 1 && now.fd >= 0 && is_path(now.fd))
 			close(now.fd);
 		return;
 	}

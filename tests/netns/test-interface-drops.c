@@ -7,7 +7,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,15 +180,13 @@ START_TEST(test_chroot_without_privilege)
 }
 END_TEST
 
-/* One descriptor for all, and none at the end. Who closes it himself keeps what he opens at its number. */
+/* One descriptor for all, and none at the end. */
 START_TEST(test_descriptors)
 {
 	unsigned before = open_descriptors();
 	struct interface_drops other;
-	int number = dup(STDIN_FILENO), file;
 
 	stand_in(NULL);
-	close(number);
 	interface_drops_open(&drops, NAME);
 	interface_drops_open(&other, NAME);
 	ck_assert_uint_eq(open_descriptors(), before + 1);
@@ -194,15 +195,55 @@ START_TEST(test_descriptors)
 	expect_adapter_counters();
 	interface_drops_close(&drops);
 	ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
 
-	interface_drops_open(&drops, NAME);
+static int open_end(bool of_socket)
+{
+	int ends[2];
+
+	ck_assert_int_eq(of_socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) : pipe2(ends, O_CLOEXEC), 0);
+	ck_assert(write(ends[1], "x", 1) == 1 && close(ends[1]) == 0);
+	return ends[0];
+}
+
+/* What a program may open at a number that it has closed; the inotify would wait for ever if it were read. */
+static int open_stranger(int kind)
+{
+	switch (kind) {
+	case 0:
+		return open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	case 1:
+		return open_end(true);
+	case 2:
+		return open_end(false);
+	case 3:
+		return eventfd(1, EFD_CLOEXEC);
+	case 4:
+		return inotify_init1(IN_CLOEXEC);
+	default:
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	}
+}
+
+/* Who closes the descriptor himself keeps what he opens at its number, and what is to be read there. */
+START_TEST(test_number_reused)
+{
+	int number = dup(STDIN_FILENO), stranger;
+	char byte;
+
+	stand_in(NULL);
 	close(number);
-	file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	ck_assert_int_eq(file, number);
+	interface_drops_open(&drops, NAME);
+	stranger = open_stranger(_i);
+	ck_assert_int_eq(dup3(stranger, number, O_CLOEXEC), number);
+	close(stranger);
 	expect_lost(0);
 	interface_drops_close(&drops);
-	ck_assert(fcntl(file, F_GETFD) >= 0);
-	close(file);
+	ck_assert_int_ge(fcntl(number, F_GETFD), 0);
+	if (_i == 1 || _i == 2)
+		ck_assert_int_eq(read(number, &byte, 1), 1);
+	close(number);
 }
 END_TEST
 
@@ -296,6 +337,7 @@ int main(void)
 	tcase_add_test(cases, test_large_and_late);
 	tcase_add_test(cases, test_chroot_without_privilege);
 	tcase_add_test(cases, test_descriptors);
+	tcase_add_loop_test(cases, test_number_reused, 0, 6);
 	tcase_add_test(cases, test_threads);
 	tcase_add_test(cases, test_cancelled);
 	tcase_add_test(cases, test_no_interface);
