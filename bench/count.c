@@ -12,7 +12,8 @@
  *   missing, disordered               with -q: gaps in blast's sequence numbers, numbers not above the one before
  *   p50_us, p99_us                    with -l: from blast's time in the packet to the callback
  *
- * SIGINT and SIGTERM end the capture once nothing has come in for 200 ms and the time-out: what the ring holds is read first.
+ * SIGINT and SIGTERM end the capture once nothing has come in for 200 ms and the time-out: what the ring holds is read first. It does not end, for 20
+ * seconds, while pcap_stats() has more packets than were read: then the reader, or the kernel's timer that hands a block over, had no CPU.
  * Threads: the main one reads; a second one only looks at the clock and calls pcap_breakloop().
  */
 #include <dlfcn.h>
@@ -38,6 +39,7 @@
 
 #define LATENCIES_MAX 4000000
 #define QUIET_MS 200
+#define PATIENCE_MS 20000 /* with packets that are there and do not come */
 
 struct options {
 	const char *interface;
@@ -231,10 +233,19 @@ static double cpu_seconds(void)
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+/* The watcher's silence was none: packets have come that were not read. */
+static bool has_unread(pcap_t *pcap, const struct counter *c)
+{
+	struct pcap_stat stats;
+
+	return pcap_stats(pcap, &stats) == 0 && c->packets + stats.ps_drop < stats.ps_recv;
+}
+
 static int read_packets(pcap_t *pcap, const struct options *o, struct counter *c)
 {
 	int hold_ms = o->immediate || o->timeout_ms < 0 ? 0 : o->timeout_ms;
 	struct watch w = { .pcap = pcap, .counter = c, .quiet_ns = (uint64_t)(QUIET_MS + hold_ms) * 1000000 };
+	uint64_t patience_end_ns = 0;
 	pthread_t watcher;
 	int result;
 
@@ -244,7 +255,11 @@ static int read_packets(pcap_t *pcap, const struct options *o, struct counter *c
 		fprintf(stderr, "count: cannot start the watching thread\n");
 		return PCAP_ERROR;
 	}
-	result = pcap_loop(pcap, o->count, choose_callback(o), (u_char *)c);
+	do {
+		result = pcap_loop(pcap, o->count, choose_callback(o), (u_char *)c);
+		if (!patience_end_ns)
+			patience_end_ns = now_ns() + (uint64_t)PATIENCE_MS * 1000000;
+	} while (result == PCAP_ERROR_BREAK && stop && !w.deadline_ns && now_ns() < patience_end_ns && has_unread(pcap, c));
 	__atomic_store_n(&w.done, true, __ATOMIC_RELEASE);
 	pthread_join(watcher, NULL);
 	if (result == PCAP_ERROR)

@@ -16,7 +16,8 @@
  *   flows_in_two_files, packets_in_two_files, file_packets     of savefiles, the last a comma between the files
  *
  * A live capture ends after COUNT packets, at the deadline, or when nothing has come in for QUIET_MS since the first packet. SIGTERM and SIGINT end it when
- * nothing has come in for 500 ms and the time-out: what the ring holds is read first.
+ * nothing has come in for 500 ms and the time-out: what the ring holds is read first. In neither case it ends, for 20 seconds, while pcap_stats has more
+ * packets than were read: the reader, or the kernel's timer that hands a block over, had no CPU.
  * Threads: the main one reads; a second one only looks at the clock and calls pcap_breakloop.
  */
 #define _GNU_SOURCE 1
@@ -37,6 +38,7 @@
 #include "tally.h"
 
 #define LAST_QUIET_MS 500
+#define PATIENCE_MS 20000 /* with packets that are there and do not come */
 #define TICK_MS 20
 
 enum mode { LOOP, DISPATCH, NEXT_EX, EPOLL };
@@ -53,7 +55,9 @@ struct reading {
 	const struct options *options;
 	pcap_t *pcap;
 	struct tally tally;
-	uint64_t start_ms, seen, changed_ms, looked_ms; /* the last four are the clock's alone */
+	uint64_t start_ms, seen, changed_ms, looked_ms; /* the last three are the clock's alone */
+	uint64_t patience_end_ms;			/* 0 before the first silence */
+	int set;					/* with EPOLL; -1: none */
 	uint64_t wakeups, idle_wakeups;
 	struct rusage before, after;
 	bool done;
@@ -191,15 +195,15 @@ static int make_epoll(pcap_t *pcap)
 
 static int read_epoll(struct reading *reading)
 {
-	int set = make_epoll(reading->pcap);
-
-	if (set < 0)
+	if (reading->set < 0)
+		reading->set = make_epoll(reading->pcap);
+	if (reading->set < 0)
 		return -1;
 	while (left(reading) != 0 && !is_over(reading)) {
 		struct epoll_event event;
 		int ret;
 
-		if (epoll_wait(set, &event, 1, TICK_MS) <= 0)
+		if (epoll_wait(reading->set, &event, 1, TICK_MS) <= 0)
 			continue;
 		reading->wakeups++;
 		ret = pcap_dispatch(reading->pcap, next_call(reading), tally_packet, (u_char *)&reading->tally);
@@ -243,6 +247,24 @@ static pcap_t *open_capture(const struct options *options)
 	return NULL;
 }
 
+/* The silence was none: packets have come that were not read. */
+static bool reads_on(struct reading *reading)
+{
+	const struct options *options = reading->options;
+	uint64_t now = now_ms();
+	struct pcap_stat stats;
+
+	if (left(reading) == 0 || (options->deadline_s && now - reading->start_ms >= (uint64_t)options->deadline_s * 1000))
+		return false;
+	if (reading->patience_end_ms == 0)
+		reading->patience_end_ms = now + PATIENCE_MS;
+	if (now >= reading->patience_end_ms || pcap_stats(reading->pcap, &stats) < 0)
+		return false;
+	if (options->mode == EPOLL)
+		reading->changed_ms = now; /* else the other thread's, which breaks off again */
+	return reading->tally.packets + reading->tally.others + stats.ps_drop < stats.ps_recv;
+}
+
 static int read_all(struct reading *reading)
 {
 	static int (*const ways[])(struct reading *) = { read_loop, read_dispatch, read_next_ex, read_epoll };
@@ -255,7 +277,9 @@ static int read_all(struct reading *reading)
 		fprintf(stderr, "order: cannot start the watching thread\n");
 		return -1;
 	}
-	ret = ways[reading->options->mode](reading);
+	do
+		ret = ways[reading->options->mode](reading);
+	while (ret == 0 && reads_on(reading));
 	__atomic_store_n(&reading->done, true, __ATOMIC_RELEASE);
 	if (reading->options->mode != EPOLL)
 		pthread_join(watcher, NULL);
@@ -287,7 +311,7 @@ static double spent_ms(struct timeval before, struct timeval after)
 
 static int capture(const struct options *options)
 {
-	struct reading reading = { .options = options };
+	struct reading reading = { .options = options, .set = -1 };
 	struct pcap_stat stats = { 0 };
 	int ret;
 
