@@ -40,23 +40,31 @@ bytes_written() { cat "${FILES[@]}" | wc -c; }
 # written_are PACKETS LENGTH: of so many bytes each, in all files together.
 written_are() { [ "$(bytes_written)" -ge $(($1 * (16 + $2) + ${#FILES[@]} * 24)) ]; }
 
-# Nothing more is written for a second and a half; tcpdump's time-out is one.
+# Nothing more is written for four seconds; tcpdump's time-out is one. Where nobody has looked for a while, the machine stood still: that is no silence.
 BYTES_BEFORE=-1
 BYTES_SINCE=0
+BYTES_LOOKED=0
 writing_is_over() {
-	local bytes
+	local bytes now
 	bytes=$(bytes_written)
-	if [ "$bytes" != "$BYTES_BEFORE" ]; then
+	now=${EPOCHREALTIME/./}
+	if [ "$bytes" != "$BYTES_BEFORE" ] || [ $((now - BYTES_LOOKED)) -ge 500000 ]; then
 		BYTES_BEFORE=$bytes
-		BYTES_SINCE=${EPOCHREALTIME/./}
+		BYTES_SINCE=$now
 	fi
-	[ $((${EPOCHREALTIME/./} - BYTES_SINCE)) -ge 1500000 ]
+	BYTES_LOOKED=$now
+	[ $((now - BYTES_SINCE)) -ge 4000000 ]
 }
 
-# Ends them when they have written all they will; TALLY is what is in their files.
+# As many packets as were sent, COPIES times, if their LENGTH is known; or no more for a while.
+LENGTH=60
+writing_is_done() { { [ -n "$LENGTH" ] && written_are $((SENT * COPIES)) "$LENGTH"; } || writing_is_over; }
+
+# Ends them when they have written all they will; TALLY is what is in their files. COPIES: how many of them have each packet.
+COPIES=1
 members_end() {
 	local pid
-	nr_wait 60 writing_is_over
+	nr_wait 60 writing_is_done
 	for pid in "${MEMBERS[@]}"; do
 		nr_stop "$pid" INT 20
 	done
@@ -114,9 +122,12 @@ run() {
 		shift
 	done
 	shift
+	[ $# = 0 ] || LENGTH= # fragments
 	if members_start "$count" "${settings[@]}" && send_flows "$@"; then
 		members_end
+		LENGTH=60
 	else
+		LENGTH=60
 		ok 1 "$name: runs" "$(said)"
 		return 1
 	fi
@@ -140,10 +151,12 @@ command -v tcpdump >/dev/null || skip_all "no tcpdump"
 # ---- who gets what ----
 
 run "hash" 4 NETRING_FANOUT=hash:42 && check "hash: every packet and every flow in one of four files" flows_are_shared
+COPIES=4
 run "no fanout" 4 && {
 	check_not "four captures that do not share: not so" flows_are_shared
 	check "they have everything each" each_has_all
 }
+COPIES=1
 
 run "symmetric" 4 NETRING_FANOUT=symmetric:42 && check "symmetric: every packet and every flow in one of four files" flows_are_shared
 run "symmetric, fragments" 4 NETRING_FANOUT=symmetric:42 -- "${FRAGMENTS[@]}" && check "symmetric: fragments too" flows_are_shared
@@ -160,8 +173,10 @@ for mode in lb cpu random rollover qm inner; do
 done
 
 run "a group by name" 2 NETRING_FANOUT=hash:@sensor1 && check "a group by name is shared" flows_are_shared
+COPIES=2
 run "auto" 2 NETRING_FANOUT=hash:auto && check "two captures with auto have everything each" each_has_all
 run "auto by default" 2 NETRING_FANOUT=hash && check "auto is the default" each_has_all
+COPIES=1
 run "the same number" 2 NETRING_FANOUT=hash:7 && {
 	check_not "two captures with one number have not" each_has_all
 	check "they share" flows_are_shared
@@ -193,11 +208,13 @@ if survive NETRING_FANOUT=hash:42; then
 else
 	ok 1 "a member is killed: runs" "$(said)"
 fi
+COPIES=4
 if survive; then
 	check_not "without a group: not so" flows_are_shared
 else
 	ok 1 "without a group: runs" "$(said)"
 fi
+COPIES=1
 
 # ---- a member that stalls ----
 
@@ -259,6 +276,7 @@ if stall NETRING_FANOUT=hash:42 NETRING_FANOUT_FLAGS=rollover; then
 else
 	ok 1 "with the flag rollover: runs" "$(said)"
 fi
+COPIES=4
 if stall; then
 	check_not "without a group: not so" next_to_nothing_is_lost
 	check_not "nor is it the share of one" only_its_share_is_lost
