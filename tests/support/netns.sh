@@ -58,9 +58,9 @@ nr_pair_up() {
 		nr_wait 5 nr_link_is_up
 }
 
-nr_link_is_up() {
-	[[ $(in_rx ip link show nr1) == *LOWER_UP* ]] && [[ $(in_tx ip link show nr0) == *LOWER_UP* ]]
-}
+# The end that came up first gets its queue from the kernel's link watch, a while after LOWER_UP, and loses until then what it is to send.
+nr_link_is_up() { nr_sends in_tx nr0 && nr_sends in_rx nr1; }
+nr_sends() { [[ $("$1" ip link show "$2") == *" state UP "* ]]; }
 
 # nr_wide_pair SENDING RECEIVING: another pair, with two queues, so that what two CPUs send is received on both at once.
 nr_wide_pair() {
@@ -68,10 +68,8 @@ nr_wide_pair() {
 		in_rx ethtool -K "$2" gro on &&
 		in_tx ip link set "$1" up &&
 		in_rx ip link set "$2" up &&
-		nr_wait 5 nr_receives "$2"
+		nr_wait 5 nr_sends in_tx "$1" && nr_wait 5 nr_sends in_rx "$2"
 }
-
-nr_receives() { [[ $(in_rx ip link show "$1") == *LOWER_UP* ]]; }
 
 # nr_wait SECONDS COMMAND…: true as soon as the command is, false when the time is up. Where the machine stood still for a part of the time, or
 # each look takes long, it does not count: there are ten looks for each second at least.
