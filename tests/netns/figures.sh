@@ -39,7 +39,8 @@ else
 	skip "at most 45 instructions a packet" "no valgrind"
 fi
 
-rows=$(BENCH_RUNS=1 "$abs_top_srcdir/bench/stall.sh" 2>&1)
+# Longer than the figure says: what counts is that the reader does not read while all of it arrives, on a machine that is busy, too.
+rows=$(BENCH_RUNS=1 BENCH_STALL_MS=8000 "$abs_top_srcdir/bench/stall.sh" 2>&1)
 limit "a reader stalled for a second gets all of 1 000 000 packets" "$(measured 3 '^1 s stall' "$rows")" == 1000000 "$rows"
 limit "libpcap does not: the reader was stalled" "$(measured 2 '^1 s stall' "$rows")" "<" 500000 "$rows"
 
