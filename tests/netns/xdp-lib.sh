@@ -23,7 +23,15 @@ TX_ADDRESS=10.98.0.1
 RX_ADDRESS=10.98.0.2
 addresses_up() { in_tx ip address add $TX_ADDRESS/24 dev nr2 && in_rx ip address add $RX_ADDRESS/24 dev nr3; }
 
-host_answers() { in_tx ping -q -c 1 -W 1 $RX_ADDRESS >"$NR_TMP/ping" 2>&1; }
+# Without asking for each other's addresses, which takes seconds when nobody answers, and is a packet that the test has not sent.
+neighbours_up() {
+	in_tx ip neigh replace $RX_ADDRESS lladdr "$(address_of in_rx nr3)" dev nr2 nud permanent &&
+		in_rx ip neigh replace $TX_ADDRESS lladdr "$(address_of in_tx nr2)" dev nr3 nud permanent
+}
+address_of() { "$1" ip -o link show "$2" | sed -n 's/.*link\/ether \([0-9a-f:]*\).*/\1/p'; }
+
+# host_answers [SECONDS]: one packet, that is, and one answer. A machine that stands still is late; whoever expects no answer waits for one second.
+host_answers() { in_tx ping -q -c 1 -W "${1:-20}" $RX_ADDRESS >"$NR_TMP/ping" 2>&1; }
 
 # program_start VARIABLE READY NAMESPACE PROGRAM…: until READY is in what it says. Its output is in $NR_TMP/VARIABLE.out and .err.
 program_start() {

@@ -20,6 +20,9 @@ for program in tcpdump ping; do
 	command -v $program >/dev/null || skip_all "no $program"
 done
 addresses_up || skip_all "no addresses"
+# A packet between pcap_activate and pcap_setfilter counts, as on libpcap: here the two have no reason to ask for each other's addresses.
+neighbours_up
+ok $? "the neighbours know each other"
 chmod 1777 "$NR_TMP"
 
 # ---- killed, again and again, under traffic ----
@@ -35,7 +38,7 @@ kill_once() {
 	host_answers || return 1
 	nr_stop "$ORDER_PID" KILL
 	TROUBLE="leaves an XDP program"
-	nr_wait 2 xdp_is_off nr3 || return 1
+	nr_wait 20 xdp_is_off nr3 || return 1
 }
 
 kills() {
@@ -57,12 +60,6 @@ send_stop
 # ---- on an interface with an address, and the host hears the same ----
 
 DATAGRAMS=$(amount 2000 300)
-
-# A packet between pcap_activate and pcap_setfilter counts, as on libpcap: here the two have no reason to ask for each other's addresses.
-address_of() { "$1" ip -o link show "$2" | sed -n 's/.*link\/ether \([0-9a-f:]*\).*/\1/p'; }
-in_tx ip neigh replace $RX_ADDRESS lladdr "$(address_of in_rx nr3)" dev nr2 nud permanent &&
-	in_rx ip neigh replace $TX_ADDRESS lladdr "$(address_of in_tx nr2)" dev nr3 nud permanent
-ok $? "the neighbours know each other"
 
 # tapped NAME CAPTURED PROGRAM…: datagrams to two ports of the host, one of which the filter wants. CAPTURED is how it is seen how many were captured.
 tapped() {
@@ -220,7 +217,7 @@ program_start CAPTURING 'listening on' "$NR_RX" "${COPY[@]}" NETRING_STRICT=0 tc
 nr_stop "$CAPTURING" INT
 grep -q 'captured through the packet ring instead of XDP' "$NR_TMP/CAPTURING.err"
 ok $? "any: the packet ring, and a warning" "$(program_output CAPTURING)"
-nr_wait 2 xdp_is_off nr1
+nr_wait 20 xdp_is_off nr1
 ok $? "no program is left"
 
 finish
