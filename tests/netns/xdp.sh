@@ -20,7 +20,8 @@ flows_setup
 for program in tcpdump ping; do
 	command -v $program >/dev/null || skip_all "no $program"
 done
-addresses_up && neighbours_up || skip_all "no addresses"
+addresses_up || skip_all "no addresses"
+neighbours_up || skip_all "no neighbours"
 TAI=$("$TRANSFER" tai)
 trap '"$TRANSFER" tai "$TAI" >/dev/null; nr_cleanup' EXIT
 
