@@ -302,8 +302,9 @@ static void test_direction(void)
 		require(pcap_setdirection(p, parts[i].direction) == 0, "pcap_setdirection: %s", pcap_geterr(p));
 		for (unsigned n = 0; n < 4; n++)
 			send_frame(parts[i].end[n], i * 4 + n);
+		/* What is not wanted may come in a block of its own, which ends a read. */
 		for (unsigned n = parts[i].from; n < 4; n++)
-			expect_next(p, i * 4 + n);
+			expect(p, i * 4 + n, true);
 	}
 	check_stats(p, 12);
 	pcap_close(p);
