@@ -195,6 +195,13 @@ struct netring_stats stats_of(struct netring *capture)
 	return stats;
 }
 
+bool has_unread(struct netring *capture)
+{
+	struct netring_stats stats = stats_of(capture);
+
+	return stats.delivered + stats.rejected + stats.drops < stats.packets;
+}
+
 uint16_t packet_type(const struct netring_packet *packet)
 {
 	return ntohs(packet->link->sll_protocol);
@@ -278,6 +285,8 @@ static void *flood_main(void *argument)
 	unsigned n;
 
 	for (n = 0; !flood->stop; n++) {
+		while (flood->ahead && n - flood->seen > flood->ahead && !flood->stop)
+			usleep(100);
 		sender_send(flood->fd, flood->type[n % flood->types], n, FRAME_LEN);
 		if (n % 32 == 31 && flood->pause_us)
 			usleep(flood->pause_us);

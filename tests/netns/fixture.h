@@ -50,6 +50,9 @@ struct netring_config small_config(void);
 struct netring *open_or_fail(const struct netring_config *config);
 struct netring_stats stats_of(struct netring *capture);
 
+/* The kernel has counted more than was taken, lost or rejected. Its timer, which hands over blocks that are not full, may be late. */
+bool has_unread(struct netring *capture);
+
 /* Fails the test unless packet is the frame of this length and type, whole or cut, as it comes out at the other end. */
 void check_frame(const struct netring_packet *packet, uint16_t type, uint32_t number, size_t length);
 uint16_t packet_type(const struct netring_packet *packet);
@@ -64,13 +67,17 @@ void expect_frames(struct netring *capture, uint16_t type, uint32_t first, unsig
 /* Fails the test if anything comes within that time. */
 void expect_silence(struct netring *capture, int ms);
 
-/* Sends frames of the types in turn, numbered from 0, until it is stopped; pause_us after each 32. */
+/*
+ * Sends frames of the types in turn, numbered from 0, until it is stopped; pause_us after each 32. If ahead is not 0 it waits for `seen`, the last number
+ * that the reader has had, when it is so many ahead: nothing is lost by a reader that has no CPU for a while.
+ */
 struct flood {
 	pthread_t thread;
 	int fd;
 	unsigned pause_us;
 	uint16_t type[3];
-	unsigned types;
+	unsigned types, ahead;
+	atomic_uint seen;
 	atomic_bool stop;
 	atomic_uint sent;
 	bool running;

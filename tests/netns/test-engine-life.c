@@ -76,13 +76,13 @@ static void *send_later(void *argument)
 	return NULL;
 }
 
-/* Immediate: a lone packet wakes the reader at once, whatever the timeouts. Else: no sooner than the block's time, and not much later. */
+/* Immediate: a lone packet wakes the reader at once, whatever the timeouts. Else: when the block's time is over. */
 START_TEST(test_a_lone_packet)
 {
 	struct netring_config config = mode_config(_i);
 	struct netring *capture;
 
-	config.block_timeout_ms = 400;
+	config.block_timeout_ms = _i == 1 ? 3 * DEADLINE_MS : 400;
 	capture = open_or_fail(&config);
 	for (uint32_t n = 0; n < 3; n++) {
 		struct later later = { 20, n };
@@ -94,10 +94,7 @@ START_TEST(test_a_lone_packet)
 		took = timed_wait(capture, -1, &ret);
 		pthread_join(thread, NULL);
 		ck_assert_int_eq(ret, 1);
-		if (_i == 1)
-			ck_assert_uint_lt(took, 200);
-		else
-			ck_assert_uint_lt(took, 1200);
+		ck_assert_uint_lt(took, DEADLINE_MS);
 		expect_frames(capture, TYPE_A, n, 1, 1);
 	}
 	netring_close(capture);
@@ -110,7 +107,7 @@ START_TEST(test_block_timeout)
 	struct netring *capture;
 	int ret;
 
-	config.block_timeout_ms = 300;
+	config.block_timeout_ms = DEADLINE_MS / 2;
 	capture = open_or_fail(&config);
 	sender_send(sender, TYPE_A, 0, FRAME_LEN);
 	ck_assert_uint_ge(timed_wait(capture, 20, &ret), 20);
@@ -121,7 +118,7 @@ START_TEST(test_block_timeout)
 	config.block_timeout_ms = 0;
 	capture = open_or_fail(&config);
 	sender_send(sender, TYPE_A, 1, FRAME_LEN);
-	ck_assert_uint_lt(timed_wait(capture, 5000, &ret), 1000);
+	ck_assert_uint_lt(timed_wait(capture, 2 * DEADLINE_MS, &ret), DEADLINE_MS);
 	ck_assert_int_eq(ret, 1);
 	netring_close(capture);
 }
@@ -137,11 +134,11 @@ START_TEST(test_wait_timeouts)
 
 	took = timed_wait(capture, 0, &ret);
 	ck_assert_int_eq(ret, 0);
-	ck_assert_uint_lt(took, 50);
+	ck_assert_uint_lt(took, DEADLINE_MS);
 	took = timed_wait(capture, 100, &ret);
 	ck_assert_int_eq(ret, 0);
 	ck_assert_uint_ge(took, 99);
-	ck_assert_uint_lt(took, 1000);
+	ck_assert_uint_lt(took, DEADLINE_MS);
 
 	/* Level-triggered: ready for as long as something is left, and not longer. */
 	sender_send_many(sender, TYPE_A, 0, 3);
@@ -166,16 +163,18 @@ START_TEST(test_signal_ends_a_wait)
 	struct netring_config config = mode_config(_i);
 	struct netring *capture = open_or_fail(&config);
 	struct sigaction action = { .sa_handler = on_alarm }, old;
-	struct itimerval timer = { .it_value = { .tv_usec = 50000 } };
-	unsigned left = alarm(0);	/* the fixture's; the timer is the same one */
+	/* Again and again: one that comes before the wait has begun ends nothing. */
+	struct itimerval timer = { .it_value = { .tv_usec = 50000 }, .it_interval = { .tv_usec = 50000 } };
+	unsigned left = alarm(0); /* the fixture's; the timer is the same one */
 	uint64_t took;
 	int ret;
 
 	sigaction(SIGALRM, &action, &old);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	took = timed_wait(capture, 5000, &ret);
+	took = timed_wait(capture, 3 * DEADLINE_MS, &ret);
+	alarm(0);
 	ck_assert_int_eq(ret, 0);
-	ck_assert_uint_lt(took, 2000);
+	ck_assert_uint_lt(took, DEADLINE_MS);
 	sigaction(SIGALRM, &old, NULL);
 	alarm(left);
 	netring_close(capture);
@@ -198,14 +197,24 @@ static void expect_down(struct netring *capture)
 	ck_assert_msg(strstr(error.text, "nr4 is down"), "%s", error.text);
 }
 
+/* How often the thread that calls gave up its CPU to wait. */
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	ck_assert_int_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_nvcsw;
+}
+
 /* T9: down is told and costs no time; up again goes on by itself; gone is told apart from down. */
 START_TEST(test_interface_down_up_gone)
 {
 	struct netring_config config = mode_config(_i);
 	struct netring_error error = { "" };
 	struct netring *capture;
-	uint64_t cpu, end;
+	uint64_t end;
 	unsigned turns = 0;
+	long slept;
 	int other, ret;
 
 	shell("ip link add nr4 type veth peer name nr5 && ip link set nr4 up && ip link set nr5 up");
@@ -218,24 +227,27 @@ START_TEST(test_interface_down_up_gone)
 	ck_assert_int_eq(netring_wait(capture, DEADLINE_MS, NULL), 1);
 	shell("ip link set nr4 down");
 	expect_down(capture);
-	cpu = cpu_ms();
+	slept = sleeps();
 	end = now_ms() + 500;
 	while (now_ms() < end) {
 		ret = netring_wait(capture, -1, &error);
 		ck_assert_int_eq(ret, -ENETDOWN);
 		turns++;
 	}
-	ck_assert_msg(turns < 1000 && cpu_ms() - cpu < 250, "%u waits, %u ms of CPU in 500 ms", turns, (unsigned)(cpu_ms() - cpu));
+	/* Each gives up the CPU; how much of it is used is not ours to say, where the CPU itself may be taken away. */
+	ck_assert_msg(turns < 1000 && sleeps() - slept >= turns, "%u waits, %ld sleeps in 500 ms", turns, sleeps() - slept);
 
 	shell("ip link set nr4 up");
-	for (end = now_ms() + DEADLINE_MS; (ret = netring_wait(capture, 20, &error)) == -ENETDOWN && now_ms() < end; )
+	for (end = now_ms() + DEADLINE_MS; (ret = netring_wait(capture, 20, &error)) == -ENETDOWN && now_ms() < end;)
 		;
 	ck_assert_msg(ret == 0, "%d %s", ret, error.text);
+	/* Until the other end has noticed, what is sent there goes nowhere. */
+	shell("timeout 10 sh -c 'until ip link show nr5 | grep -q \"state UP\"; do sleep 0.01; done'");
 	sender_send_many(other, TYPE_A, 20, 5);
 	expect_frames(capture, TYPE_A, 20, 5, 5);
 
 	shell("ip link del nr4");
-	for (end = now_ms() + DEADLINE_MS; (ret = netring_wait(capture, -1, &error)) != -ENODEV && now_ms() < end; )
+	for (end = now_ms() + DEADLINE_MS; (ret = netring_wait(capture, -1, &error)) != -ENODEV && now_ms() < end;)
 		ck_assert_int_eq(ret, -ENETDOWN);
 	ck_assert_int_eq(ret, -ENODEV);
 	ck_assert_int_eq(netring_wait(capture, -1, &error), -ENODEV);
@@ -279,7 +291,7 @@ START_TEST(test_promiscuous_only_while_open)
 }
 END_TEST
 
-/* Spinning finds a packet without sleeping: the time is spent on the CPU. */
+/* Spinning finds a packet without sleeping. */
 START_TEST(test_busy_polling)
 {
 	struct later later = { 60, 0 };
@@ -288,29 +300,27 @@ START_TEST(test_busy_polling)
 		struct netring_config config = mode_config(1);
 		struct netring *capture;
 		pthread_t thread;
-		uint64_t cpu;
+		uint64_t begin;
+		long slept;
 		int ret;
 
-		config.busy_poll_us = spin ? 1000000 : 0;
+		config.busy_poll_us = spin ? 2 * DEADLINE_MS * 1000 : 0;
 		later.number = spin;
 		capture = open_or_fail(&config);
 		pthread_create(&thread, NULL, send_later, &later);
-		cpu = cpu_ms();
+		slept = sleeps();
 		timed_wait(capture, -1, &ret);
-		cpu = cpu_ms() - cpu;
+		slept = sleeps() - slept;
 		pthread_join(thread, NULL);
 		ck_assert_int_eq(ret, 1);
-		if (spin)
-			ck_assert_uint_gt(cpu, 10);
-		else
-			ck_assert_uint_le(cpu, 10);
+		ck_assert_int_eq(slept == 0, spin);
 		expect_frames(capture, TYPE_A, spin, 1, 1);
 		/* A look is a look. */
-		cpu = now_ms();
+		begin = now_ms();
 		ck_assert_int_eq(netring_wait(capture, 0, NULL), 0);
-		ck_assert_uint_lt(now_ms() - cpu, 500);
+		ck_assert_uint_lt(now_ms() - begin, DEADLINE_MS);
 		/* Spinning is a part of the timeout, not on top of it. */
-		ck_assert_uint_lt(timed_wait(capture, 20, &ret), 500);
+		ck_assert_uint_lt(timed_wait(capture, 20, &ret), DEADLINE_MS);
 		ck_assert_int_eq(ret, 0);
 		netring_close(capture);
 	}

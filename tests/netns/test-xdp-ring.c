@@ -341,7 +341,7 @@ END_TEST
 START_TEST(filters_in_a_flood)
 {
 	struct netring_config config = xdp_config();
-	struct flood flood = { .type = { TYPE_BOTH, TYPE_A, TYPE_B }, .types = 3 };
+	struct flood flood = { .type = { TYPE_BOTH, TYPE_A, TYPE_B }, .types = 3, .ahead = 8000 };
 	struct netring_error error = { "" };
 	struct sock_filter filter[5];
 	struct netring_burst burst;
@@ -364,6 +364,7 @@ START_TEST(filters_in_a_flood)
 				if (packet_type(&burst.packet[i]) != TYPE_BOTH)
 					continue;
 				ck_assert_uint_eq(packet_number(&burst.packet[i]), next);
+				flood.seen = next;
 				next += 3;
 			}
 			netring_give_back(capture, &burst, burst.count);
@@ -615,6 +616,7 @@ START_TEST(time_stamps)
 	struct netring *capture = open_and_start(&config), *sent;
 	struct netring_burst burst, sent_burst;
 	uint64_t last_ns = 0;
+	unsigned late = 0;
 
 	other.interface = "nr0";
 	other.block_timeout_ms = 1;
@@ -627,12 +629,15 @@ START_TEST(time_stamps)
 		sent_ns = netring_packet_time_ns(take_one(sent, &sent_burst));
 		ck_assert_uint_eq(packet_number(&burst.packet[0]), packet_number(&sent_burst.packet[0]));
 		ck_assert_uint_ge(time_ns, last_ns);
-		ck_assert_msg(time_ns + 1000000 > sent_ns && time_ns < sent_ns + 20000000, "packet %u: %lld ns behind", i,
+		/* Between the two stamps the CPU may be another's. */
+		ck_assert_msg(time_ns + 1000000 > sent_ns && time_ns < sent_ns + 10000000000, "packet %u: %lld ns behind", i,
 			      (long long)(time_ns - sent_ns));
+		late += time_ns >= sent_ns + 20000000;
 		last_ns = time_ns;
 		netring_give_back(capture, &burst, 1);
 		netring_give_back(sent, &sent_burst, 1);
 	}
+	ck_assert_uint_le(late, 5);
 	netring_close(sent);
 	netring_close(capture);
 }
@@ -654,7 +659,8 @@ static void wide_pair(void)
 	if (interface_number("nr5") != 0)
 		return;
 	shell("ip link add nr4 numtxqueues 2 numrxqueues 2 type veth peer name nr5 numtxqueues 2 numrxqueues 2 && "
-	      "ip link set nr4 up && ip link set nr5 up");
+	      "ip link set nr4 up && ip link set nr5 up && "
+	      "timeout 10 sh -c 'until ip link show nr4 | grep -q \"state UP\"; do sleep 0.01; done'");
 }
 
 /* Sends from both CPUs in turn, which are two queues: past the queueing discipline the kernel chooses by CPU. */

@@ -222,7 +222,7 @@ END_TEST
 
 static void *close_later(void *argument)
 {
-	usleep(200000);
+	usleep(50000);
 	xdp_program_close(argument);
 	return NULL;
 }
