@@ -30,8 +30,9 @@ neighbours_up() {
 }
 address_of() { "$1" ip -o link show "$2" | sed -n 's/.*link\/ether \([0-9a-f:]*\).*/\1/p'; }
 
-# host_answers [SECONDS]: one packet, that is, and one answer. A machine that stands still is late; whoever expects no answer waits for one second.
-host_answers() { in_tx ping -q -c 1 -W "${1:-20}" $RX_ADDRESS >"$NR_TMP/ping" 2>&1; }
+# One packet and one answer, late on a machine that stands still.
+host_answers() { in_tx ping -q -c 1 -W 20 $RX_ADDRESS >"$NR_TMP/ping" 2>&1; }
+host_is_silent() { ! in_tx ping -q -c 1 -W 1 $RX_ADDRESS >"$NR_TMP/ping" 2>&1; }
 
 # program_start VARIABLE READY NAMESPACE PROGRAM…: until READY is in what it says. Its output is in $NR_TMP/VARIABLE.out and .err.
 program_start() {

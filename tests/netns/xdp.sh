@@ -40,7 +40,7 @@ kill_once() {
 	TROUBLE="has no XDP program on the interface"
 	xdp_is_on nr3 || return 1
 	TROUBLE="does not take packets off the interface"
-	! host_answers 1 || return 1
+	host_is_silent || return 1
 	nr_stop "$ORDER_PID" KILL
 	TROUBLE="leaves an XDP program"
 	nr_wait 20 xdp_is_off nr3 || return 1
