@@ -364,9 +364,15 @@ wait_capturing() { # INTERFACE [filtered|expression]
 	note_library
 }
 
-# A daemon's first process may end, so its socket is asked for first. Seen once is enough: who sleeps in poll on AF_XDP wakes up now and then.
+# Seen once is enough: who sleeps in poll on AF_XDP wakes up now and then. A daemon's first process may have ended since its socket was asked for.
 captures_or_ended() {
-	if capturing "$@"; then seen=yes; else has_ended "$pid"; fi
+	if capturing "$@"; then
+		seen=yes
+	elif has_ended "$pid"; then
+		! capturing "$@" || seen=yes
+	else
+		return 1
+	fi
 }
 
 # Note the path of every libpcap mapped by a process of the capture namespace. A

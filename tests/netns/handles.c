@@ -247,6 +247,7 @@ static void test_cycles(unsigned rounds)
 	memory(&size_after, &resident_after);
 	printf("%u cycles: descriptors %+d, size %+ld KiB, resident %+ld KiB, heap %+ld bytes\n", rounds, (int)open_descriptors() - (int)descriptors,
 	       size_after - size, resident_after - resident, (long)(mallinfo2().uordblks - heap));
+	fflush(stdout);
 	require(open_descriptors() == descriptors, "%u descriptors, not %u", open_descriptors(), descriptors);
 	require(size_after - size < 1024, "grown by %ld KiB", size_after - size);
 	require(resident_after - resident < 1024, "resident grown by %ld KiB", resident_after - resident);

@@ -112,9 +112,10 @@ transfer_is_whole() {
 }
 heard() { grep -qx "datagrams=$1" "$NR_TMP/HEARING.out"; }
 
-# Loosely: the machine has other things to do, and stands still for seconds. A transfer that loses packets has thousands of retransmits, and hangs at worst.
+# Loosely: the machine has other things to do, and stands still for seconds. Some 70000 packets go over, and 69 of them went twice on a busy one (generic mode).
+# A transfer that loses packets has thousands of retransmits, and hangs at worst.
 is_undisturbed() {
-	[ "$(field retransmits "$SENDING_SAYS")" -le $((3 * $(field retransmits "$UNDISTURBED") + 50)) ] &&
+	[ "$(field retransmits "$SENDING_SAYS")" -le $((3 * $(field retransmits "$UNDISTURBED") + 300)) ] &&
 		awk -v with="$(field seconds "$SENDING_SAYS")" -v without="$(field seconds "$UNDISTURBED")" 'BEGIN { exit !(with < 4 * without + 10) }'
 }
 
