@@ -36,4 +36,4 @@ for ((i = 0; i < BENCH_RUNS; i++)); do
 done
 stock=$(median_of "$NR_TMP/delivered.stock")
 netring=$(median_of "$NR_TMP/delivered.netring")
-row "1 s stall, delivered of 1 000 000" "$stock" "$netring" "lowest netring run: $(sort -g "$NR_TMP/delivered.netring" | head -n 1)"
+row "$STALL_MS ms stall, delivered of 1 000 000" "$stock" "$netring" "lowest netring run: $(sort -g "$NR_TMP/delivered.netring" | head -n 1)"

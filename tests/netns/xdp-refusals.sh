@@ -71,7 +71,7 @@ works() {
 	order_start "${XDP[@]}" "$@" -- -i "$interface" && xdp_is_on "$interface"
 	ok $? "$name: captures" "$(cat "$NR_TMP/order.err")"
 	nr_stop "$ORDER_PID"
-	nr_wait 20 xdp_is_off "$interface"
+	nr_wait 2 xdp_is_off "$interface"
 }
 
 # ---- the host needs it ----
@@ -105,11 +105,11 @@ program_start OTHER ready "$NR_RX" "$LOOP" -i nr1
 refused "another XDP program" "nr1 has an XDP program already: xdp_loop, id $(xdp_id nr1)" nr1
 refused "another XDP program, NETRING_XDP_STEAL" "nr1 has an XDP program already: xdp_loop, id $(xdp_id nr1)" nr1 NETRING_XDP_STEAL=1
 nr_stop "$OTHER" KILL
-nr_wait 20 xdp_is_off nr1
+nr_wait 2 xdp_is_off nr1
 program_start OTHER ready "$NR_RX" "$LOOP" -i nr1 -g
 refused "another generic XDP program" "nr1 has an XDP program already: xdp_loop, id $(xdp_id nr1)" nr1
 nr_stop "$OTHER" KILL
-nr_wait 20 xdp_is_off nr1
+nr_wait 2 xdp_is_off nr1
 program_start OTHER ready "$NR_RX" "$LOOP" -i nr1 -s
 refused "another AF_XDP socket on the queue" "queue 0 has an AF_XDP socket" nr1
 works "the other queue" nr1 NETRING_XDP_QUEUES=1
@@ -130,7 +130,7 @@ refused "a second capture" "nr1 has an XDP program already: [a-z_]+, id $(xdp_id
 xdp_is_on nr1
 ok $? "the first is still there"
 nr_stop "$ORDER_PID"
-nr_wait 20 xdp_is_off nr1
+nr_wait 2 xdp_is_off nr1
 
 # ---- settings ----
 
@@ -182,6 +182,6 @@ in_tx ip link set nr0 mtu 1500
 in_rx ip link set nr1 mtu 1500
 
 falls_back "all interfaces" "any" any --
-nr_wait 20 xdp_is_off nr1
+nr_wait 2 xdp_is_off nr1
 works "after all of that" nr1
 finish

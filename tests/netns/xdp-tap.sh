@@ -38,7 +38,7 @@ kill_once() {
 	host_answers || return 1
 	nr_stop "$ORDER_PID" KILL
 	TROUBLE="leaves an XDP program"
-	nr_wait 20 xdp_is_off nr3 || return 1
+	nr_wait 2 xdp_is_off nr3 || return 1
 }
 
 kills() {
@@ -217,7 +217,7 @@ program_start CAPTURING 'listening on' "$NR_RX" "${COPY[@]}" NETRING_STRICT=0 tc
 nr_stop "$CAPTURING" INT
 grep -q 'captured through the packet ring instead of XDP' "$NR_TMP/CAPTURING.err"
 ok $? "any: the packet ring, and a warning" "$(program_output CAPTURING)"
-nr_wait 20 xdp_is_off nr1
+nr_wait 2 xdp_is_off nr1
 ok $? "no program is left"
 
 finish

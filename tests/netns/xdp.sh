@@ -43,7 +43,7 @@ kill_once() {
 	host_is_silent || return 1
 	nr_stop "$ORDER_PID" KILL
 	TROUBLE="leaves an XDP program"
-	nr_wait 20 xdp_is_off nr3 || return 1
+	nr_wait 2 xdp_is_off nr3 || return 1
 	TROUBLE="leaves the host without packets: $(cat "$NR_TMP/ping")"
 	host_answers || return 1
 }
@@ -164,7 +164,7 @@ CAPTURED=printed
 transfer_with "${XDP[@]}" NETRING_XDP_STEAL=1 NETRING_STRICT=0 tcpdump -l -n -i nr3 -Z nobody udp port 7777
 ok $? "a filter that comes without privileges: runs beside a transfer" "$(transfer_said)"
 what_is_true "a filter that comes without privileges"
-nr_wait 20 xdp_is_off nr3
+nr_wait 2 xdp_is_off nr3
 ok $? "no program is left"
 
 # ---- the host's packets while captures begin and end ----
@@ -179,7 +179,7 @@ pings_beside_starts() {
 		program_start BEGINNING 'listening on' "$NR_RX" "${XDP[@]}" NETRING_XDP_STEAL=1 "$@" tcpdump -n -i nr3 -Z root -w /dev/null udp port 7777 || break
 		xdp_is_on nr3 || break
 		nr_stop "$BEGINNING" INT
-		nr_wait 20 xdp_is_off nr3
+		nr_wait 2 xdp_is_off nr3
 	done
 	nr_stop "$PINGING" INT
 	[ $i = "$STARTS" ]
